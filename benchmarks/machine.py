@@ -1,0 +1,73 @@
+"""What the figures were measured on, read off the machine."""
+
+import datetime
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.venvs import Pythons
+
+_SHOWN = ("orjson", "structlog", "loguru", "asgi-correlation-id", "fastapi", "starlette", "opentelemetry-sdk")
+_ASK = """
+import importlib.metadata, platform, sys
+print(platform.python_implementation(), platform.python_version())
+for name in sys.argv[1:]:
+    print(importlib.metadata.version(name))
+"""
+
+
+class Facts(NamedTuple):
+    """The machine, the Python and the packages of one run."""
+
+    date: str
+    system: str
+    processor: str
+    cores: str
+    memory: str
+    python: str
+    packages: str
+    revision: str
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return a table's rows."""
+        return list(self._asdict().items())
+
+
+def facts(pythons: Pythons, root: Path) -> Facts:
+    """Ask the machine and both environments."""
+    python, *versions = _ask(pythons.ours, *_SHOWN)
+    packages = ", ".join(f"{name} {version}" for name, version in zip(_SHOWN, versions, strict=True))
+    return Facts(
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        processor=_from_proc("/proc/cpuinfo", "model name") or platform.processor() or "unknown",
+        cores=str(os.cpu_count()),
+        memory=_from_proc("/proc/meminfo", "MemTotal") or "unknown",
+        python=python,
+        packages=f"{packages}; published fapilog {_ask(pythons.published, 'fapilog')[1]}",
+        revision=_revision(root),
+    )
+
+
+def _ask(python: Path, *names: str) -> list[str]:
+    done = subprocess.run([str(python), "-c", _ASK, *names], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    return done.stdout.splitlines()
+
+
+def _from_proc(path: str, key: str) -> str:
+    file = Path(path)
+    if not file.exists():
+        return ""
+    for line in file.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""
+
+
+def _revision(root: Path) -> str:
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - git, fixed arguments
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,145 @@
+"""Which contenders run in which scenario, how often, and how their figures are shown."""
+
+from typing import NamedTuple
+
+CONTENDERS = ("ours", "structlog_json", "stdlib_json", "stdlib_queue", "loguru_json", "published")
+APPLICATIONS = ("structlog_cid", "ours", "ours_depends", "published_depends")
+
+
+class Column(NamedTuple):
+    """One figure of a scenario.
+
+    ``per`` is what the raw figure is divided by; ``ratio`` says whether less or more is better, and that the
+    ratio to the yardstick is shown.
+    """
+
+    key: str
+    title: str
+    per: float = 1_000.0
+    digits: int = 2
+    ratio: str = ""
+
+
+class Scenario(NamedTuple):
+    """One module, run for some contenders in some rounds."""
+
+    module: str
+    title: str
+    contenders: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rounds: int = 3
+    yardstick: str = "structlog_json"
+
+
+LESS = "less is better"
+MORE = "more is better"
+_MIB = 1024.0 * 1024.0
+_MS = 1_000_000.0
+
+SCENARIOS = (
+    Scenario(
+        "call_latency",
+        "One `info` call, tight loop, bound context, inside a span",
+        CONTENDERS,
+        (
+            Column("p50_ns", "p50 µs", ratio=LESS),
+            Column("p99_ns", "p99 µs", ratio=LESS),
+            Column("p999_ns", "p99.9 µs"),
+        ),
+        rounds=5,
+    ),
+    Scenario(
+        "paced_latency",
+        "One `info` call at 100 events/s",
+        (*CONTENDERS, "floor"),
+        (
+            Column("alone_p50_ns", "alone p50 µs", digits=1, ratio=LESS),
+            Column("alone_p99_ns", "p99 µs", digits=1),
+            Column("alone_disk_p99_ns", "on disk p99 ms", _MS),
+            Column("busy_p50_ns", "beside a busy thread p50 µs", digits=1),
+            Column("busy_p99_ns", "p99 µs", digits=1, ratio=LESS),
+            Column("busy_disk_p99_ns", "on disk p99 ms", _MS),
+        ),
+    ),
+    Scenario(
+        "disabled",
+        "A disabled level, beside a method that does nothing",
+        CONTENDERS,
+        (
+            Column("disabled_ns", "call ns", 1.0, 0),
+            Column("no_op_ns", "no-op ns", 1.0, 0),
+            Column("ratio", "call / no-op", 1.0),
+        ),
+    ),
+    Scenario(
+        "throughput",
+        "Sustained into a file, nothing dropped, in order",
+        CONTENDERS,
+        (Column("events_per_second", "events/s", 1.0, 0, ratio=MORE), Column("caller_ns", "caller µs an event")),
+        rounds=5,
+    ),
+    Scenario(
+        "slow_sink",
+        "The caller while a sink takes 100 ms",
+        CONTENDERS,
+        (
+            Column("no_op_p99_ns", "no-op sink p99 µs", digits=1),
+            Column("slow_p99_ns", "slow sink p99 µs", digits=1),
+            Column("ratio", "slow / no-op", 1.0),
+        ),
+    ),
+    Scenario(
+        "loop_lag",
+        "Event-loop lag added at 20 000 events/s",
+        CONTENDERS,
+        (
+            Column("added_p50_ns", "added p50 ms", _MS, 3),
+            Column("added_p99_ns", "added p99 ms", _MS, 3),
+            Column("added_p999_ns", "added p99.9 ms", _MS, 3, ratio=LESS),
+            Column("events_per_second", "events/s kept up", 1.0, 0),
+            Column("lost", "lost", 1.0, 0),
+        ),
+    ),
+    Scenario(
+        "asgi",
+        "One request of a FastAPI application in process",
+        APPLICATIONS,
+        (
+            Column("bare_p50_ns", "bare p50 µs", digits=1),
+            Column("added_p50_ns", "added p50 µs", digits=1, ratio=LESS),
+            Column("added_p99_ns", "added p99 µs", digits=1),
+            Column("lost", "lost", 1.0, 0),
+        ),
+        yardstick="structlog_cid",
+    ),
+    Scenario(
+        "memory",
+        "Memory of one queued event",
+        ("ours", "stdlib_queue", "published", "floor"),
+        (
+            Column("traced_bytes_per_event", "tracemalloc bytes", 1.0, 0, ratio=LESS),
+            Column("rss_bytes_per_event", "resident bytes", 1.0, 0),
+        ),
+        yardstick="stdlib_queue",
+    ),
+    Scenario(
+        "steady_memory",
+        "Resident memory after the first 100 000 steady events",
+        ("ours", "structlog_json"),
+        (
+            Column("settled_bytes", "at 100 000 MiB", _MIB, 1),
+            Column("growth_bytes", "most over that MiB", _MIB),
+            Column("events", "events", 1.0, 0),
+        ),
+        rounds=1,
+    ),
+    Scenario(
+        "import_time",
+        "Import",
+        ("ours", "structlog_json", "stdlib_json", "loguru_json", "published"),
+        (
+            Column("importtime_ns", "`-X importtime` ms", _MS, 1, ratio=LESS),
+            Column("wall_ns", "wall ms", _MS, 1),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Drives the shop like a few hundred customers and counts every event: ``python -m example_app.demo``."""

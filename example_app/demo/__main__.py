@@ -1,0 +1,111 @@
+"""The demo: a tour that is shown, a crowd that is counted, a stop by SIGTERM, and the sum."""
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.exceptions import WebSocketException
+
+from example_app.demo import checks, traffic
+from example_app.demo.server import DEBUG_TOKEN, DemoFailedError, ShopServer
+
+CROWD_VISITS = 300
+WHOLE_DEMO_SECONDS = 50.0
+SHOWN_REQUEST = "tour-order"
+
+
+def main() -> int:
+    """Run the demo and return its exit status: 0 only if every event arrived."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] - a pipe must show the log as it comes
+    folder = Path(tempfile.mkdtemp(prefix="fapilog-demo-"))
+    try:
+        last_line = asyncio.run(asyncio.wait_for(run(folder), WHOLE_DEMO_SECONDS))
+    except TimeoutError:
+        say(f"demo: FAILED: not done after {WHOLE_DEMO_SECONDS} s; its files are in {folder}")
+        return 1
+    except (DemoFailedError, OSError, httpx.HTTPError, WebSocketException) as error:
+        say(f"demo: FAILED: {error or repr(error)}; its files are in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    say(last_line)
+    return 0
+
+
+async def run(folder: Path) -> str:
+    """Do all of it in ``folder`` and return the closing line."""
+    heading("The shop under uvicorn: one request of each kind, and its log")
+    async with ShopServer(folder) as server:
+        async with httpx.AsyncClient(base_url=server.url, timeout=traffic.REQUEST_SECONDS, trust_env=False) as client:
+            answers = await traffic.take_tour(client)
+            await server.saw("tour-unhandled-error")
+            server.showing = False
+            heading(f"A crowd: {CROWD_VISITS} more requests, {traffic.CUSTOMERS_AT_ONCE} at a time (log not shown)")
+            answers += await traffic.send_crowd(client, CROWD_VISITS)
+            say(f"{CROWD_VISITS} answered; {server.lines_seen} lines of pretty log so far, JSON beside it")
+            figures = await client.get("/debug/logging", headers=debug_headers())
+            figures.raise_for_status()
+        heading("SIGTERM")
+        server.showing = True
+        await server.stop()
+        drain = json.loads(server.drain_report().read_text(encoding="utf-8"))
+    events = checks.read_events(server.log_file)
+    show_request(events)
+    show_figures(figures.json())
+    heading("The drain result")
+    show_mapping({key: value for key, value in drain.items() if key != "sinks"})
+    checks.check_answers(answers, events)
+    checks.check_drain(drain, len(events))
+    say("")
+    lost = drain["submitted"] - len(events)
+    return (
+        f"demo: {len(answers)} requests, {drain['submitted']} events submitted, {drain['delivered']} delivered, "
+        f"{lost} lost"
+    )
+
+
+def debug_headers() -> dict[str, str]:
+    """Return what opens the debug route."""
+    return {"Authorization": f"Bearer {DEBUG_TOKEN}", "Accept": "application/json"}
+
+
+def show_request(events: list[checks.Event]) -> None:
+    """Print the lines of one request, as they are in the file."""
+    found = checks.by_request(events)[SHOWN_REQUEST]
+    heading(f"The {len(found)} JSON lines of request {SHOWN_REQUEST!r}")
+    for event in found:
+        say(json.dumps(event, ensure_ascii=False))
+
+
+def show_figures(figures: dict[str, Any]) -> None:
+    """Print what the debug route said just before the stop."""
+    heading("/debug/logging, before the stop")
+    show_mapping(figures)
+
+
+def show_mapping(values: dict[str, Any], indent: int = 2) -> None:
+    """Print one figure a line, nested ones indented; lists only by their length."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            say(f"{' ' * indent}{key}:")
+            show_mapping(value, indent + 2)
+        else:
+            say(f"{' ' * indent}{key:<28} {len(value) if isinstance(value, list) else value}")
+
+
+def heading(text: str) -> None:
+    """Print a heading."""
+    say(f"\n── {text} ──")
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

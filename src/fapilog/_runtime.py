@@ -1,0 +1,340 @@
+"""The one home of process-wide state: the default engine, the level names, the exit and fork hooks.
+
+    get_logger("app") ─► Origin "app" ─► queue of the default engine
+                                          │ nothing configured yet: Unbound, which builds ``minimal`` at the first event
+                                          │ configure(…), or the first engine built: that one
+                                          └ while a lifespan runs: that of its builder; the former one after
+
+An origin is looked at by every log call, so the way to the engine is pushed to the origins when the default changes and
+not looked up when they log. Importing this module starts no thread and imports no framework, pydantic, asyncio
+or OpenTelemetry; the engine's modules are loaded with the first event.
+"""
+
+import atexit
+import importlib
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fapilog.errors import ConfigError
+from fapilog.event import Origin
+from fapilog.levels import LevelTable
+from fapilog.logger.aio import AsyncLoggerFacade
+from fapilog.logger.sync import SyncLoggerFacade
+
+if TYPE_CHECKING:
+    from fapilog.config.builder import OptionsBuilder
+    from fapilog.config.options import Options
+    from fapilog.config.settings import Settings
+    from fapilog.engine.engine import Engine
+
+_TOTAL_EXIT_SECONDS = 10.0
+
+
+class _Unbound:
+    """The intake of loggers that have no engine yet: the first event builds the default one."""
+
+    def __init__(self, levels: LevelTable) -> None:
+        self.items: deque[Any] = deque()
+        self.limit = 0
+        self.span_key = ""
+        self.levels = levels
+
+    def current_context(self) -> dict[str, Any]:
+        return {}
+
+    def bind(self, origin: Origin) -> None:
+        default_engine().adopt([origin])
+
+    def admit(self, record: tuple[Any, ...], *, may_await: bool) -> Awaitable[None] | None:
+        return default_engine().queue.admit(record, may_await=may_await)
+
+
+class _State:
+    """All of it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.levels = LevelTable()
+        self.unbound = _Unbound(self.levels)
+        self.origins: dict[str, Origin] = {}
+        self.engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+        self.configured: Engine | None = None
+        self.implicit: Engine | None = None
+        self.lent: list[Engine] = []
+        self.finalize_pid = 0
+
+
+_state = _State()
+
+
+def default_engine() -> "Engine":
+    """Return the engine that loggers without one of their own lead to; builds ``minimal`` if there is none."""
+    with _state.lock:
+        if _state.lent:
+            return _state.lent[-1]
+        if _state.configured is not None:
+            return _state.configured
+        if _state.implicit is None:
+            assemble = _load("fapilog.config.assemble")
+            _state.implicit = build_engine(assemble.resolve({}, None))
+            _lead_here(_state.implicit)
+        return _state.implicit
+
+
+def build_engine(options: "Options") -> "Engine":
+    """Return a stopped engine of its own, drained at exit and made new in a forked child.
+
+    Raises:
+        ConfigError: If an option cannot be used.
+    """
+    engine: Engine = _load("fapilog.config.assemble").build_engine(options, _state.levels)
+    engine.on_start = _engine_starts
+    with _state.lock:
+        _state.engines.add(engine)
+    return engine
+
+
+def build_logger(options: "Options") -> SyncLoggerFacade:
+    """Return a logger on an engine of its own, which becomes the default if nothing was configured before."""
+    engine = _built(options)
+    return SyncLoggerFacade(engine.origin(options.name), lambda: engine)
+
+
+def build_async_logger(options: "Options") -> AsyncLoggerFacade:
+    """Do the same as :func:`build_logger` for the asynchronous logger."""
+    engine = _built(options)
+    return AsyncLoggerFacade(engine.origin(options.name), lambda: engine)
+
+
+def get_logger(
+    name: str = "root", *, preset: str | None = None, settings: "Settings | None" = None
+) -> SyncLoggerFacade:
+    """Return a logger.
+
+    Without ``preset`` and ``settings`` it leads to the process's default engine, looked up late: a logger made at
+    import follows whatever is configured afterwards. With one of them the engine it names is configured: the first one
+    in a process becomes the default, the same options again give a logger on the same engine, others an
+    engine of its own.
+
+    Args:
+        name: The logger's name, on the wire as ``logger``; dots make a hierarchy for levels.
+        preset: See ``list_presets()``.
+        settings: A ``Settings`` value.
+
+    Raises:
+        ConfigError: If the preset or a setting cannot be used.
+    """
+    if preset is None and settings is None:
+        return SyncLoggerFacade(origin(name), default_engine)
+    engine = _configured_engine(preset, settings)
+    return SyncLoggerFacade(engine.origin(name), lambda: engine)
+
+
+async def get_async_logger(
+    name: str = "root", *, preset: str | None = None, settings: "Settings | None" = None
+) -> AsyncLoggerFacade:
+    """Return an asynchronous logger; see :func:`get_logger`."""
+    if preset is None and settings is None:
+        return AsyncLoggerFacade(origin(name), default_engine)
+    engine = _configured_engine(preset, settings)
+    return AsyncLoggerFacade(engine.origin(name), lambda: engine)
+
+
+def configure(
+    source: "str | Settings | OptionsBuilder | None" = None,
+    /,
+    *,
+    preset: str | None = None,
+    settings: "Settings | None" = None,
+    builder: "OptionsBuilder | None" = None,
+) -> None:
+    """Replace the default engine on purpose, by exactly one of a preset's name, ``Settings``, or a builder.
+
+    Loggers obtained before follow at once. The former engine is drained in the background; no event falls between.
+
+    Raises:
+        ConfigError: If not exactly one is given, or it cannot be used.
+    """
+    given = [value for value in (source, preset, settings, builder) if value is not None]
+    if len(given) != 1:
+        raise ConfigError.wrong("configure()", given, "exactly one preset name, Settings value or builder")
+    engine = build_engine(_options_of(given[0]))
+    with _state.lock:
+        former = _state.configured or _state.implicit
+        _state.configured = engine
+        _state.implicit = None
+        if not _state.lent:
+            _lead_here(engine)
+    if former is not None:
+        former.begin_drain()
+
+
+@contextmanager
+def runtime(
+    name: str = "root", *, preset: str | None = None, settings: "Settings | None" = None
+) -> Iterator[SyncLoggerFacade]:
+    """Yield a logger and drain its engine at the end of the block, within the shutdown timeout."""
+    logger = get_logger(name, preset=preset, settings=settings)
+    try:
+        yield logger
+    finally:
+        logger.drain()
+
+
+@asynccontextmanager
+async def runtime_async(
+    name: str = "root", *, preset: str | None = None, settings: "Settings | None" = None
+) -> AsyncIterator[AsyncLoggerFacade]:
+    """Yield an asynchronous logger and drain its engine at the end of the block, within the shutdown timeout."""
+    logger = await get_async_logger(name, preset=preset, settings=settings)
+    try:
+        yield logger
+    finally:
+        await logger.drain()
+
+
+def set_level(level: str | int | None, logger: str | None = None) -> None:
+    """Change a level of the default engine while it runs.
+
+    Args:
+        level: A name or number; None takes the override of ``logger`` back.
+        logger: The name whose level to change, with all names below it; default all without an override.
+
+    Raises:
+        ConfigError: If there is no such level.
+    """
+    default_engine().set_level(level, logger)
+
+
+def register_level(name: str, number: int) -> None:
+    """Add a level for ``logger.log(name, …)``; see :meth:`fapilog.levels.LevelTable.register`."""
+    _state.levels.register(name, number)
+
+
+def origin(name: str) -> Origin:
+    """Return the late-bound origin of a name: it leads to the default engine, whichever that is."""
+    if not isinstance(name, str) or not name:
+        raise ConfigError.wrong("get_logger(name)", name, "a text that is not empty")
+    found = _state.origins.get(name)
+    if found is not None:
+        return found
+    with _state.lock:
+        found = _state.origins.setdefault(name, Origin(name, _state.unbound))
+        engine = _state.lent[-1] if _state.lent else _state.configured or _state.implicit
+        if engine is not None:
+            engine.adopt([found])
+    return found
+
+
+def push_default(engine: "Engine") -> None:
+    """Make an engine the default while a lifespan runs; :func:`pop_default` ends that."""
+    with _state.lock:
+        _state.lent.append(engine)
+        _lead_here(engine)
+
+
+def pop_default(engine: "Engine") -> None:
+    """End what :func:`push_default` began; in any order, and without effect if it was not pushed."""
+    with _state.lock:
+        if engine not in _state.lent:
+            return
+        _state.lent.remove(engine)
+        former = _state.lent[-1] if _state.lent else _state.configured or _state.implicit
+        _lead_here(former)
+
+
+def _lead_here(engine: "Engine | None") -> None:
+    """Lead all late-bound origins to an engine, or, if there is none, to where one gets built."""
+    for other in _state.engines:
+        other.release()
+    if engine is not None:
+        engine.adopt(_state.origins.values())
+        return
+    for unbound in _state.origins.values():
+        unbound.level = 0
+        unbound.queue = _state.unbound
+
+
+def _built(options: "Options") -> "Engine":
+    engine = build_engine(options)
+    with _state.lock:
+        first = _state.configured is None
+        if first:
+            _become_default(engine)
+    return engine
+
+
+def _become_default(engine: "Engine") -> None:
+    former, _state.implicit = _state.implicit, None
+    _state.configured = engine
+    if not _state.lent:
+        _lead_here(engine)
+    if former is not None:
+        former.begin_drain()
+
+
+def _configured_engine(preset: str | None, settings: "Settings | None") -> "Engine":
+    if preset is not None and settings is not None:
+        raise ConfigError.wrong("get_logger()", (preset, settings), "a preset or settings, not both")
+    options = _options_of(preset if settings is None else settings)
+    with _state.lock:
+        for engine in _state.engines:
+            if engine.options == options:
+                return engine
+        engine = _built(options)
+        engine.options = options
+        return engine
+
+
+def _options_of(source: Any) -> "Options":
+    if isinstance(source, str):
+        options: Options = _load("fapilog.config.assemble").resolve({}, source)
+        return options
+    if not callable(getattr(source, "options", None)):
+        raise ConfigError.wrong("configure()", source, "a preset name, a Settings value or a builder")
+    made: Options = source.options()
+    return made
+
+
+def _load(module: str) -> Any:
+    """Load a module of the engine late: asyncio and OpenTelemetry would triple the time of ``import fapilog``."""
+    return importlib.import_module(module)
+
+
+def _engine_starts() -> None:
+    """Register once with multiprocessing, whose forked children end without running ``atexit``."""
+    if _state.finalize_pid == os.getpid():
+        return
+    _state.finalize_pid = os.getpid()
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        util = importlib.import_module("multiprocessing.util")
+        util.Finalize(None, _at_exit, exitpriority=0)
+
+
+def _at_exit() -> None:
+    """Drain every engine for the last time, each within its shutdown timeout."""
+    for engine in list(_state.engines):
+        engine.finish()
+
+
+def _after_fork() -> None:
+    """Make everything new in a forked child; the parent keeps its own events and delivers them."""
+    _state.lock = threading.RLock()
+    for engine in list(_state.engines):
+        engine.after_fork()
+
+
+def _hook(register: Callable[..., Any] | None) -> None:
+    atexit.register(_at_exit)
+    if register is not None:
+        register(after_in_child=_after_fork)
+
+
+_hook(getattr(os, "register_at_fork", None))

@@ -1,0 +1,42 @@
+"""The ready link to the debug route, as far as the process knows its own address."""
+
+import asyncio
+import sys
+from typing import Any
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound to
+
+
+def make_link(path: str, token: str) -> str:
+    """Return the link to print: with host and port under uvicorn, else the path alone.
+
+    Must be called from within the lifespan: uvicorn's lifespan task is where its configuration can be read.
+    """
+    return f"{_base_url()}{path}?token={token}"
+
+
+def announce(link: str) -> None:
+    """Print the link to standard error, one line."""
+    sys.stderr.write(f"fapilog: debug route: {link}\n")
+    sys.stderr.flush()
+
+
+def _base_url() -> str:
+    config = _uvicorn_config()
+    # Under gunicorn the sockets are the arbiter's and uvicorn's own host and port are unused defaults.
+    if config is None or "gunicorn" in sys.modules or not isinstance(config.port, int) or not config.port:
+        return ""
+    if config.uds is not None or config.fd is not None:
+        return ""
+    host = str(config.host)
+    host = _EVERYWHERE.get(host) or (f"[{host}]" if ":" in host else host)
+    return f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}{config.root_path}"
+
+
+def _uvicorn_config() -> Any:
+    """Return uvicorn's ``Config`` if this task is its lifespan task: no public name leads from the scope to it."""
+    task = asyncio.current_task()
+    frame = getattr(task.get_coro() if task is not None else None, "cr_frame", None)
+    owner = frame.f_locals.get("self") if frame is not None else None
+    config = getattr(owner, "config", None)
+    return config if type(config).__module__ == "uvicorn.config" else None

@@ -1,0 +1,135 @@
+"""``GET /debug/logging``: the figures of the engine, answered in front of the application.
+
+    server ─► DebugRoute ──path matches──► 405 | 401 | 200 JSON
+                  └──────everything else─► FapilogMiddleware ─► application
+
+Standing outermost it is reachable although the application has a catch-all route, appears in no OpenAPI document, and
+is not logged: whoever polls it does not fill the log.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from opentelemetry import trace
+
+from fapilog._version import __version__
+from fapilog.asgi.debug.auth import Token, is_authorized, tokens_of
+from fapilog.errors import ConfigError
+
+_METHODS = ("GET", "HEAD")
+_HIDDEN = b"token=***"
+_HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+class DebugRoute:
+    """An ASGI application around another one that answers one path itself. Holds no state of a request.
+
+    Args:
+        app: The application behind it; also the attribute ``app``, so that instrumentation finds its way in.
+        path: The path it answers, relative to the application's root path. Exactly this spelling: encoded,
+            doubled or slash-ended variants go to the application.
+        token: What a reader has to show.
+        figures: Returns what is answered, plain JSON values without secrets; called on the event loop.
+    """
+
+    def __init__(
+        self, app: ASGI3Application, *, path: str, token: Token, figures: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """Check nothing: :func:`check_path` and ``Token`` did when the builder was called."""
+        self.app = app
+        self._path = path
+        self._token = token
+        self._figures = figures
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer the route's path; pass on everything else untouched."""
+        if scope["type"] == "http" and scope["path"].endswith(self._path) and _is_at(scope, self._path):
+            await self._answer(scope, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _answer(self, scope: HTTPScope, send: ASGISendCallable) -> None:
+        query = scope["query_string"]
+        if tokens_of(query):
+            _hide_token(scope)
+        if scope["method"] not in _METHODS:
+            await _send(send, 405, {"error": "only GET and HEAD"}, (b"allow", ", ".join(_METHODS).encode()))
+        elif not is_authorized(self._token, scope["headers"], query):
+            await _send(send, 401, {"error": "a valid token is needed"}, (b"www-authenticate", b'Bearer realm="fapilog"'))
+        else:
+            await _send(send, 200, self._figures(), head=scope["method"] == "HEAD")
+
+
+def check_path(path: str, where: str) -> str:
+    """Return ``path`` if the route can stand there.
+
+    Raises:
+        ConfigError: If it is not a plain absolute path without trailing slash.
+    """
+    plain = isinstance(path, str) and path.startswith("/") and path.isascii() and path.isprintable()
+    if not plain or path.endswith("/") or "//" in path or any(c in path for c in "?#% {}"):
+        raise ConfigError.wrong(where, path, 'a plain path such as "/debug/logging"')
+    return path
+
+
+def process_figures(snapshot: Callable[[], Mapping[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """Return the function that the route asks: the engine's snapshot and whose figures they are.
+
+    ``uptime_seconds`` counts from this call.
+    """
+    started = time.monotonic()
+
+    def figures() -> dict[str, Any]:
+        return {
+            "fapilog": __version__,
+            "pid": os.getpid(),
+            "scope": "this process only",
+            "uptime_seconds": round(time.monotonic() - started, 3),
+            **snapshot(),
+        }
+
+    return figures
+
+
+def _is_at(scope: HTTPScope, path: str) -> bool:
+    """Tell whether the request asks for ``path`` in its one canonical spelling, below the root path."""
+    root = scope.get("root_path", "").rstrip("/")
+    if scope["path"] not in {path, root + path}:
+        return False
+    raw = scope.get("raw_path")
+    return raw is None or raw.split(b"?", 1)[0] in {path.encode(), (root + path).encode("utf-8")}
+
+
+def _hide_token(scope: HTTPScope) -> None:
+    """Take the token out of what outlives the request.
+
+    Servers write their access line from this very dict after the answer, and FastAPI's own telemetry has put the
+    query on its span before we were called.
+    """
+    scope["query_string"] = _HIDDEN
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.set_attribute("url.query", _HIDDEN.decode())
+
+
+async def _send(
+    send: ASGISendCallable,
+    status: int,
+    content: Mapping[str, Any],
+    *more_headers: tuple[bytes, bytes],
+    head: bool = False,
+) -> None:
+    body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
+    headers = [*_HEADERS, (b"content-length", str(len(body)).encode()), *more_headers]
+    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})

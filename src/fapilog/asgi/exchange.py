@@ -1,0 +1,212 @@
+"""The state of one HTTP request: it stands between the server and the application and sees every message pass.
+
+    server                     Exchange                         application
+      ──── http.request ─────► receive   counts bytes ─────────►
+      ◄─── response.start ──── send      adds the request id ◄──
+      ◄─── response.body ─────           counts, takes time ◄───
+                               __exit__  one completion event
+
+Nothing is kept of a body. On entry the exchange's context becomes the current one, so that every log call of the
+request carries its id; on exit the one before is current again.
+"""
+
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from types import TracebackType
+from typing import Any, ClassVar
+
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
+
+from fapilog.asgi.access import AccessLog
+from fapilog.asgi.headers import TRACEPARENT, HeaderReader, request_id_of, trace_ids_of, with_header
+from fapilog.context import RequestContext, Scope, current
+from fapilog.diagnostics import attempt
+
+MARK = "fapilog"
+_NOTHING: dict[str, Any] = {}
+_DEPARTURES = frozenset(("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"))
+
+
+class Exchange:
+    """What one request and the middleware have between them; of one event loop, for one ``with`` block.
+
+    Attributes:
+        scope: The request's scope, the very dict that the application gets, for routing writes into it.
+        context: What log calls of the request share.
+        found: The headers that were wanted.
+        path: The path as it came.
+        root_path: What the server says the application stands under.
+        client_request_id: A sane id of the client's that was not taken over.
+        started: When it began, on the performance counter.
+        ended: When the last body byte was handed to the server; 0.0 before.
+        complete: Whether the whole answer is on its way, trailers included.
+        status: The status that the application sent; None before.
+        received: Body bytes that the application read.
+        sent: Body bytes that the application sent while the client was there.
+        disconnected: Whether the client left before the answer was complete.
+    """
+
+    __slots__ = (
+        "_access", "_has_trailers", "_id_name", "_length", "_receive", "_send", "_send_error", "_token",
+        "client_request_id", "complete", "context", "disconnected", "ended", "found", "path", "received", "root_path",
+        "scope", "sent", "started", "status",
+    )  # fmt: skip
+
+    STARTS: ClassVar[str] = "http.response.start"
+
+    def __init__(
+        self,
+        headers: HeaderReader,
+        access: AccessLog,
+        scope: Any,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+    ) -> None:
+        """Read the headers and settle who this request is."""
+        self.started = perf_counter()
+        self.scope = scope
+        self._receive: Callable[[], Any] = receive
+        self._send: Callable[[Any], Any] = send
+        self._access = access
+        self._id_name = headers.id_name
+        self.path: str = scope["path"]
+        self.root_path: str = scope.get("root_path", "")
+        self.found = found = headers.read(scope["headers"])
+        self.client_request_id = None
+        identity: dict[str, Any] = {}
+        if headers.id_name:
+            given = request_id_of(found[headers.id_name]) if headers.id_name in found else None
+            if given is not None and not headers.accepts_id:
+                self.client_request_id, given = given, None
+            identity["request_id"] = given or headers.ids.new()
+        if TRACEPARENT in found:
+            identity.update(trace_ids_of(found[TRACEPARENT]))
+        self.context = RequestContext(identity)
+        self.ended = 0.0
+        self.complete = False
+        self.status: int | None = None
+        self.received = 0
+        self.sent = 0
+        self.disconnected = False
+        self._has_trailers = False
+        self._length = 0
+        self._send_error: OSError | None = None
+
+    def __enter__(self) -> None:
+        """Make the request the current one, and known to middleware further in."""
+        self.scope[MARK] = self.context
+        self._token = current.set(Scope(_NOTHING, self.context))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Emit the completion event and restore the context. What the application raised goes on unchanged."""
+        now = perf_counter()
+        # What the application bound and did not unbind is in the completion event's own fields already.
+        current.set(Scope(_NOTHING, self.context))
+        _, failed = attempt(self._report, error, now)
+        if failed is not None:
+            self._access.diagnose("asgi_report", failed)
+        self.scope.pop(MARK, None)
+        try:
+            current.reset(self._token)
+        except ValueError:
+            # Finished in another context than it began in, by a garbage collector or a foreign event loop: there is
+            # nothing to restore in this one.
+            return
+
+    async def receive(self) -> Any:
+        """Pass on the server's next message."""
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "http.request":
+            self.received += len(message.get("body") or b"")
+        elif kind == "http.disconnect" and not self.complete:
+            self.disconnected = True
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Pass on the application's next message; to the start of the answer add the request id."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            last = not message.get("more_body", False)
+            # Some servers tell a waiting receive() that all is over before they return from the last send().
+            self.complete = last and not self._has_trailers
+            await self._forward(message)
+            if not self.disconnected:
+                self.sent += len(message.get("body") or b"")
+            if last:
+                self.ended = perf_counter()
+        elif kind == "http.response.start":
+            started, failed = attempt(self._start, message)
+            await self._forward(message if failed is not None else started)
+        else:
+            await self._send_other(kind, message)
+
+    async def _forward(self, message: Any) -> None:
+        """Hand a message to the server. Some raise ``OSError`` when the client has gone, others say nothing."""
+        try:
+            await self._send(message)
+        except OSError as error:
+            self.disconnected = True
+            self._send_error = error
+            raise
+
+    async def _send_other(self, kind: str, message: Any) -> None:
+        """Pass on the messages of ASGI's extensions, unknown ones included."""
+        if kind == "http.response.trailers" and not message.get("more_trailers", False):
+            self.complete = True
+        await self._forward(message)
+        if kind == "http.response.pathsend":
+            # How long the file is only the server knows; what the application has declared is the best figure.
+            self._finish(self._length)
+        elif kind == "http.response.zerocopysend":
+            if message.get("more_body", False):
+                self.sent += message.get("count") or 0
+            else:
+                self._finish(message.get("count") or 0)
+
+    def _finish(self, count: int) -> None:
+        self.sent += count
+        self.complete = not self._has_trailers
+        self.ended = perf_counter()
+
+    def _start(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Note the start of the answer, and return it with the request id in its headers."""
+        self.status = message["status"]
+        self._has_trailers = bool(message.get("trailers", False))
+        ids = self._access.span_ids()
+        if ids is not None:
+            self.context.share(ids)
+        if "extensions" in self.scope and self.scope["extensions"]:
+            self._length = _declared_length(message.get("headers", ()))
+        return self.with_id(message)
+
+    def with_id(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a start message that names the request's id: the one the application has bound, if it is sane."""
+        if not self._id_name:
+            return message
+        own = self.context.shared["request_id"]
+        bound = self.context.noted.get("request_id", own)
+        if bound is not own:
+            own = (request_id_of(bound.encode("ascii", "replace")) if isinstance(bound, str) else None) or own
+        return with_header(message, self._id_name, own)
+
+    def has_departed(self, error: BaseException) -> bool:
+        """Tell whether an exception only says that nobody waits for the answer any more."""
+        if isinstance(error, BaseExceptionGroup):
+            return all(self.has_departed(each) for each in error.exceptions)
+        if error is self._send_error or isinstance(error, CancelledError | GeneratorExit):
+            return True
+        return type(error).__name__ in _DEPARTURES
+
+    def _report(self, error: BaseException | None, now: float) -> None:
+        self._access.http(self, error, now)
+
+
+def _declared_length(headers: Any) -> int:
+    for name, value in headers:
+        if name.lower() == b"content-length" and value.isdigit():
+            return int(value)
+    return 0

@@ -1,0 +1,67 @@
+"""Settings from the environment: ``FAPILOG_LEVEL=DEBUG``, ``FAPILOG_QUEUE__CAPACITY=50000``."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fapilog.config.options import FileOptions, Options, ServiceOptions, StdoutOptions, merge
+from fapilog.config.presets import preset as preset_options
+from fapilog.delivery.buffer import BatchOptions
+from fapilog.engine.queue import QueueOptions
+from fapilog.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """What can be said by environment variables, or given as ``get_logger(settings=Settings(level="DEBUG"))``.
+
+    A variable is ``FAPILOG_`` and the option's name in capitals; the options of a part follow after two underscores:
+    ``FAPILOG_QUEUE__POLICY=wait``. What is not set comes from the preset.
+
+    Raises:
+        ConfigError: If a value cannot be used; it names the variable, what was given, and what is allowed.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAPILOG_", env_nested_delimiter="__", extra="forbid", arbitrary_types_allowed=True
+    )
+
+    preset: str | None = None
+    name: str = "root"
+    level: str | int = "INFO"
+    service: ServiceOptions = ServiceOptions()
+    queue: QueueOptions = QueueOptions()
+    batch: BatchOptions = BatchOptions()
+    stdout: StdoutOptions | None = None
+    file: FileOptions | None = None
+    shutdown_timeout: float | str = 5.0
+    diagnostics: bool = True
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment, with ``values`` on top."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _clear(error) from None
+
+    def changes(self) -> dict[str, Any]:
+        """Return what was set, by option name, as ``options.merge`` takes it; and the preset."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        sinks = tuple(part for part in (given.pop("stdout", None), given.pop("file", None)) if part is not None)
+        if sinks:
+            given["sinks"] = sinks
+        return given
+
+    def options(self) -> Options:
+        """Return the whole configuration: the preset with what was set on top."""
+        changes = self.changes()
+        return merge(preset_options(changes.pop("preset", None) or "minimal"), changes)
+
+
+def _clear(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    where = "FAPILOG_" + "__".join(str(part) for part in first["loc"]).upper()
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return ConfigError(f"{where}: {cause}")
+    return ConfigError.wrong(where, first.get("input"), first["msg"])

@@ -1,0 +1,126 @@
+"""The books: what became of every event, per sink and for the engine.
+
+The identity ``submitted = delivered + filtered + dropped + failed + in_flight`` holds whenever the lock is free. For one
+sink an event is settled when its channel says so; for the engine when every channel has, and the worst of the
+outcomes counts: failed, then dropped, then delivered.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+from fapilog.delivery.slices import Slice
+
+DELIVERED = "delivered"
+DROPPED = "dropped"
+FAILED = "failed"
+
+
+class SinkAccount:
+    """What became of the events of one sink, between its channel and its end."""
+
+    __slots__ = ("delivered", "dropped", "failed", "last_error", "offered", "settled")
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.offered = 0
+        self.settled = 0
+        self.delivered = 0
+        self.dropped: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.last_error: str | None = None
+
+
+class Accounts:
+    """The counters of one engine. Thread-safe; a forked child starts new ones."""
+
+    def __init__(self) -> None:
+        """Start at zero, without sinks."""
+        self.lock = threading.RLock()
+        self.passed = 0
+        self.delivered = 0
+        self.filtered: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.sinks: dict[str, SinkAccount] = {}
+
+    def open_slice(
+        self, piece: Slice, taken: int, filtered: Counter[str], accounts: Collection[SinkAccount]
+    ) -> None:
+        """Begin to account for a slice that goes to these sinks.
+
+        Args:
+            piece: What the stages left of the events taken; may be empty.
+            taken: How many were taken from the queue.
+            filtered: How many the stages held back, by name.
+            accounts: The sinks' accounts.
+        """
+        with self.lock:
+            self.passed += taken
+            self.filtered.update(filtered)
+            piece.unsettled = len(piece) * len(accounts)
+            for account in accounts:
+                account.offered += len(piece)
+            if not accounts:
+                self.delivered += len(piece)
+
+    def settle(
+        self, piece: Slice, indexes: Collection[int], account: SinkAccount, outcome: str, reason: str = ""
+    ) -> None:
+        """Say what became of some events of a slice at one sink; each event once for each sink."""
+        with self.lock:
+            account.settled += len(indexes)
+            piece.unsettled -= len(indexes)
+            if outcome == DELIVERED:
+                account.delivered += len(indexes)
+            else:
+                (account.failed if outcome == FAILED else account.dropped)[reason] += len(indexes)
+                for index in indexes:
+                    if outcome == FAILED or index not in piece.lost:
+                        piece.lost[index] = (outcome, reason)
+            if piece.unsettled == 0:
+                self._close(piece)
+
+    def _close(self, piece: Slice) -> None:
+        self.delivered += len(piece) - len(piece.lost)
+        for outcome, reason in piece.lost.values():
+            (self.failed if outcome == FAILED else self.dropped)[reason] += 1
+
+    def figures(self, submitted: int, dropped_before: Counter[str]) -> dict[str, Any]:
+        """Return all figures, for the engine and for each sink, as plain values.
+
+        Args:
+            submitted: Events submitted to the engine, read under the same lock.
+            dropped_before: Events dropped before they reached any channel, by reason.
+        """
+        with self.lock:
+            whole = _row(submitted, self.delivered, self.filtered, self.dropped + dropped_before, self.failed)
+            whole["sinks"] = {
+                name: {
+                    **_row(
+                        submitted,
+                        account.delivered,
+                        self.filtered,
+                        account.dropped + dropped_before,
+                        account.failed,
+                    ),
+                    "last_error": account.last_error,
+                }
+                for name, account in self.sinks.items()
+            }
+        return whole
+
+
+def _row(
+    submitted: int, delivered: int, filtered: Counter[str], dropped: Counter[str], failed: Counter[str]
+) -> dict[str, Any]:
+    in_flight = submitted - delivered - filtered.total() - dropped.total() - failed.total()
+    return {
+        "submitted": submitted,
+        "delivered": delivered,
+        "filtered": dict(filtered),
+        "dropped": dict(dropped),
+        "failed": dict(failed),
+        "in_flight": in_flight,
+    }

@@ -1,0 +1,132 @@
+"""What waits in front of one sink: pieces of slices, in order, bounded in events and in bytes."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fapilog.delivery.slices import Piece, Slice, join
+from fapilog.errors import ConfigError
+from fapilog.levels import ERROR
+from fapilog.protocols import Batch, Format
+from fapilog.units import parse_duration, parse_size
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How much goes to a sink at once. Whole slices to a synchronous sink, at most so much to an asynchronous one.
+
+    Attributes:
+        max_events: Events in a batch. Default 500.
+        max_bytes: Bytes in a batch; a single larger event goes alone. Default 1 MB.
+        max_age_seconds: How long an event may wait for others. Default 0.25.
+    """
+
+    max_events: int = 500
+    max_bytes: int | str = "1 MB"
+    max_age_seconds: float | str = 0.25
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: If one cannot be used.
+        """
+        if isinstance(self.max_events, bool) or not isinstance(self.max_events, int) or self.max_events < 1:
+            raise ConfigError.wrong("with_batch(max_events)", self.max_events, "a whole number of at least 1")
+        parse_size(self.max_bytes, "with_batch(max_bytes)")
+        parse_duration(self.max_age_seconds, "with_batch(max_age_seconds)")
+
+
+@dataclass(frozen=True)
+class BufferBounds:
+    """How much may wait in front of one sink.
+
+    Attributes:
+        events: Events of any level.
+        reserve: More events of ERROR and above.
+        size_bytes: Serialised bytes.
+    """
+
+    events: int
+    reserve: int
+    size_bytes: int
+
+
+class Buffer:
+    """The events that one sink has not been given yet. Not thread-safe: its channel's lock guards it."""
+
+    def __init__(self, bounds: BufferBounds, form: Format | None) -> None:
+        """Start empty."""
+        self._bounds = bounds
+        self._form = form
+        self._pieces: deque[tuple[Slice, Sequence[int], int]] = deque()
+        self.events = 0
+        self.size_bytes = 0
+
+    def offer(self, piece: Slice) -> Sequence[int]:
+        """Take what there is room for, errors first in line for the reserve; return the indexes that found none."""
+        size = piece.batch(self._form).size_bytes
+        room = self._bounds.events - self.events
+        if len(piece) <= room and (not self.events or self.size_bytes + size <= self._bounds.size_bytes):
+            self._push(piece, range(len(piece)), size)
+            return ()
+        each = size // len(piece)
+        kept: list[int] = []
+        for index, level in enumerate(piece.levels):
+            limit = self._bounds.events + (self._bounds.reserve if level >= ERROR else 0)
+            fits = self.size_bytes + each * (len(kept) + 1) <= self._bounds.size_bytes
+            if self.events + len(kept) < limit and (fits or self.events + len(kept) == 0):
+                kept.append(index)
+        if kept:
+            self._push(piece, kept, each * len(kept))
+        taken = set(kept)
+        return [index for index in range(len(piece)) if index not in taken]
+
+    def next_pieces(self, max_events: int, max_bytes: int) -> list[Piece]:
+        """Remove and return the pieces of the next batch, at least one event if there is any."""
+        pieces: list[Piece] = []
+        events = size = 0
+        while self._pieces and events < max_events and (not pieces or size < max_bytes):
+            piece, indexes, held = self._pieces.popleft()
+            fit = self._fit(piece, indexes, held, max_events - events, max_bytes - size, first=not pieces)
+            if not fit:
+                self._pieces.appendleft((piece, indexes, held))
+                break
+            taken = held if fit == len(indexes) else held * fit // len(indexes)
+            pieces.append((piece, indexes[:fit]))
+            if fit < len(indexes):
+                self._pieces.appendleft((piece, indexes[fit:], held - taken))
+            events += fit
+            size += taken
+            self.events -= fit
+            self.size_bytes -= taken
+        return pieces
+
+    def join(self, pieces: Sequence[Piece]) -> Batch:
+        """Return the pieces as one batch in the sink's format."""
+        return join(pieces, self._form)
+
+    def clear(self) -> list[Piece]:
+        """Remove and return everything."""
+        pieces = [(piece, indexes) for piece, indexes, _ in self._pieces]
+        self._pieces.clear()
+        self.events = self.size_bytes = 0
+        return pieces
+
+    def _fit(self, piece: Slice, indexes: Sequence[int], held: int, events: int, size: int, *, first: bool) -> int:
+        """Return how many of the indexes fit in what is left of a batch; one event always fits an empty batch."""
+        if len(indexes) <= events and held <= size:
+            return len(indexes)
+        batch = piece.batch(self._form)
+        fit = used = 0
+        for index in indexes[:events]:
+            used += len(batch.line(index)) if batch.ends else 0
+            if used > size:
+                break
+            fit += 1
+        return max(fit, 1) if first else fit
+
+    def _push(self, piece: Slice, indexes: Sequence[int], size: int) -> None:
+        self._pieces.append((piece, indexes, size))
+        self.events += len(indexes)
+        self.size_bytes += size

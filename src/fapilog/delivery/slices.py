@@ -1,0 +1,86 @@
+"""A slice of the queue after the stages: some events in order, their bytes made once for each format."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fapilog.event import EventDict
+from fapilog.protocols import Batch, Format
+
+
+class Slice:
+    """Some events on their way to the sinks.
+
+    It holds either captured records, when no stage wanted to see a dict, or flat dicts. Written by the worker; the
+    accounting attributes belong to :class:`fapilog.delivery.accounts.Accounts` and its lock.
+    """
+
+    __slots__ = ("_batches", "_events", "_records", "_to_events", "levels", "lost", "unsettled")
+
+    def __init__(
+        self,
+        records: Sequence[Any] | None,
+        events: list[EventDict] | None,
+        levels: Sequence[int],
+        to_events: Callable[[Sequence[Any]], list[EventDict]],
+    ) -> None:
+        """Hold records or events.
+
+        Args:
+            records: Captured records, or None.
+            events: Flat dicts, or None.
+            levels: The level number of each.
+            to_events: Makes the dicts of the records.
+        """
+        self._records = records
+        self._events = events
+        self._to_events = to_events
+        self._batches: dict[str, Batch] = {}
+        self.levels = levels
+        self.unsettled = 0
+        self.lost: dict[int, tuple[str, str]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.levels)
+
+    def events(self) -> list[EventDict]:
+        """Return the flat dicts, made at the first use."""
+        if self._events is None:
+            self._events = self._to_events(self._records or ())
+        return self._events
+
+    def batch(self, form: Format | None) -> Batch:
+        """Return the whole slice as a batch in a format, or without lines; made once."""
+        name = form.name if form is not None else ""
+        batch = self._batches.get(name)
+        if batch is None:
+            out, ends = bytearray(), list[int]()
+            if form is not None:
+                if self._events is None:
+                    form.encode_records(self._records or (), out, ends)
+                else:
+                    form.encode_events(self._events, out, ends)
+            batch = self._batches[name] = Batch(bytes(out), ends, self.events, len(self))
+        return batch
+
+
+Piece = tuple[Slice, Sequence[int]]
+"""Some events of a slice, by index, in order."""
+
+
+def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
+    """Return one batch of all the pieces, in order."""
+    if len(pieces) == 1 and len(pieces[0][1]) == len(pieces[0][0]):
+        return pieces[0][0].batch(form)
+    lines, ends, total, count = list[bytes](), list[int](), 0, 0
+    for piece, indexes in pieces:
+        count += len(indexes)
+        if form is None:
+            continue
+        batch = piece.batch(form)
+        for index in indexes:
+            line = batch.line(index)
+            total += len(line)
+            lines.append(line)
+            ends.append(total)
+    return Batch(b"".join(lines), ends, lambda: [piece.events()[i] for piece, indexes in pieces for i in indexes], count)

@@ -1,0 +1,111 @@
+"""The toolkit's own voice: what went wrong inside fapilog, said once a window on standard error.
+
+:func:`attempt` holds the only broad ``except`` of the code base. Whatever a user's object, stage or sink
+raises ends there, is counted by kind, and never reaches the application. ``KeyboardInterrupt`` and
+``SystemExit`` are not exceptions of a plug-in and pass through.
+"""
+
+import os
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fapilog.clock import SYSTEM_CLOCK, Clock
+
+WINDOW_SECONDS = 60.0
+_KEPT = 50
+_TEXT_LIMIT = 500
+
+
+def attempt(function: Callable[..., Any], /, *args: Any) -> tuple[Any, Exception | None]:
+    """Call ``function(*args)`` and return ``(result, None)``, or ``(None, exception)`` if it raised."""
+    try:
+        return function(*args), None
+    except Exception as error:  # noqa: BLE001 - the one place
+        return None, error
+
+
+class Report(NamedTuple):
+    """One thing that went wrong, as ``/debug/logging`` lists it."""
+
+    time_ns: int
+    kind: str
+    text: str
+
+
+class Diagnostics:
+    """Counts and reports what an engine, or the process, has to say about itself.
+
+    A line is written to standard error at most once in 60 seconds for each kind; the others are counted and
+    told with the next line. Thread-safe; re-entrant. A line that cannot be written is counted all the same.
+
+    Args:
+        clock: Where the window is read.
+        write: Takes one line; default standard error.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, write: Callable[[str], object] | None = None) -> None:
+        """Start with nothing said."""
+        self.clock = clock
+        self._write = write or _to_stderr
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, with a new lock; for a forked child."""
+        self._counts: Counter[str] = Counter()
+        self._said: dict[str, tuple[float, int]] = {}
+        self._recent: deque[Report] = deque(maxlen=_KEPT)
+        self._lock = threading.RLock()
+
+    def guard(self, kind: str, function: Callable[..., Any], /, *args: Any) -> tuple[Any, Exception | None]:
+        """Call a plug-in; if it raises, count and report that under ``kind``, and return the exception second."""
+        result, error = attempt(function, *args)
+        if error is not None:
+            self.report(kind, describe(error))
+        return result, error
+
+    def report(self, kind: str, text: str) -> None:
+        """Count one occurrence of ``kind`` and say it, unless that kind was said within the window."""
+        text = text[:_TEXT_LIMIT]
+        now = self.clock.monotonic()
+        with self._lock:
+            self._counts[kind] += 1
+            self._recent.append(Report(self.clock.time_ns(), kind, text))
+            last, told = self._said.get(kind, (-WINDOW_SECONDS, 0))
+            if now - last < WINDOW_SECONDS:
+                return
+            count = self._counts[kind]
+            self._said[kind] = (now, count)
+        more = f" ({count - told} times since last said)" if count - told > 1 else ""
+        attempt(self._write, f"fapilog: {kind}: {text}{more}\n")
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each kind occurred, a copy."""
+        with self._lock:
+            return dict(self._counts)
+
+    def recent(self) -> list[Report]:
+        """Return the last 50 reports, oldest first, a copy."""
+        with self._lock:
+            return list(self._recent)
+
+
+def describe(error: BaseException) -> str:
+    """Return ``Type: message`` on one line, whatever the exception's ``__str__`` does."""
+    text, failed = attempt(str, error)
+    name = type(error).__name__
+    if failed is not None:
+        return f"{name}: <unprintable: {type(failed).__name__}>"
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:_TEXT_LIMIT]).split())
+    return f"{name}: {line}" if line else name
+
+
+def _to_stderr(line: str) -> None:
+    """Write without the interpreter's buffers and locks: a fork or a finalising interpreter may hold them."""
+    stream = sys.stderr
+    if stream is sys.__stderr__:
+        os.write(2, line.encode("utf-8", "backslashreplace"))
+    elif stream is not None:
+        stream.write(line)

@@ -1,0 +1,391 @@
+"""The engine: starts its thread with the first event, flushes, drains, and begins anew in a forked child.
+
+    stopped ──first event──► running ──drain──► stopped ──next event──► running …
+
+A drain is not death. Only the end of the interpreter is: then the last drain is done by ``fapilog._runtime``, and what is
+logged later is counted and said once on standard error.
+"""
+
+import asyncio
+import inspect
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.context import get_current
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.delivery.accounts import Accounts
+from fapilog.delivery.buffer import BatchOptions, BufferBounds
+from fapilog.delivery.channel import Books, Channel, InlineChannel, LoopChannel, ThreadChannel
+from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.drain_result import DrainResult
+from fapilog.engine.levels import LevelRules
+from fapilog.engine.queue import EventQueue, QueueOptions
+from fapilog.engine.stages import Stages
+from fapilog.engine.worker import Worker
+from fapilog.event import EventDict, Origin, to_event
+from fapilog.levels import WARNING, LevelTable
+from fapilog.protocols import Format, Sink
+
+SHUTDOWN_TIMEOUT = "shutdown_timeout"
+SUMMARY_SECONDS = 5.0
+_POLL_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Output:
+    """A sink, and the format of the lines it is given; None for a sink that reads dicts only."""
+
+    sink: Sink
+    form: Format | None
+
+
+@dataclass(frozen=True)
+class EngineParts:
+    """What an engine is made of; put together by ``config/assemble.py``.
+
+    Attributes:
+        levels: The process's level names.
+        level: The default threshold.
+        outputs: The sinks; names are unique.
+        queue: The queue's bounds and policy.
+        batch: How batches are made.
+        resource: Fields about the process on every event: service, env, version, host, pid.
+        shutdown_timeout_seconds: How long a drain may take by default.
+        filters, enrichers, redactors, processors: The user's stages.
+        diagnostics: Where the engine says what goes wrong.
+        clock: For pauses, ages and windows.
+    """
+
+    levels: LevelTable
+    level: int
+    outputs: Sequence[Output]
+    queue: QueueOptions = QueueOptions()
+    batch: BatchOptions = BatchOptions()
+    resource: dict[str, Any] = field(default_factory=dict)
+    shutdown_timeout_seconds: float = 5.0
+    filters: Sequence[Any] = ()
+    enrichers: Sequence[Any] = ()
+    redactors: Sequence[Any] = ()
+    processors: Sequence[Any] = ()
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    clock: Clock = SYSTEM_CLOCK
+
+
+class Engine:
+    """A queue, a thread, stages and sinks. All methods are thread-safe."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        """Make a stopped engine; no thread runs and no sink is open before the first event."""
+        self.parts = parts
+        self.options: Any = None
+        self.on_start: Callable[[], None] = _nothing
+        self.diagnostics = parts.diagnostics
+        self.levels = LevelRules(parts.level, parts.levels)
+        self.queue = EventQueue(parts.queue, parts.levels, self._start, get_current, _SPAN_KEY)
+        self.started_at = parts.clock.monotonic()
+        self._stages = Stages(
+            parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors
+        )
+        self._origins: dict[str, Origin] = {}
+        self._adopted: set[Origin] = set()
+        self._own = Origin("fapilog", self.queue)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set up all that a forked child must not share with its parent."""
+        self.accounts = Accounts()
+        self._channels = self._make_channels()
+        self._thread: threading.Thread | None = None
+        self._worker: Worker | None = None
+        self._stopped = threading.Event()
+        self._told = 0
+        self._tell_at = 0.0
+
+    def after_fork(self) -> None:
+        """Forget the parent's events and thread; for the child of a fork, before anything else runs there."""
+        self.queue.reset()
+        self.diagnostics.reset()
+        if "pid" in self.parts.resource:
+            self.parts.resource["pid"] = os.getpid()
+        for output in self.parts.outputs:
+            if output.form is not None:
+                output.form.reset()
+        self._begin()
+
+    def origin(self, name: str) -> Origin:
+        """Return where the events of a logger name start; one object for each name."""
+        found = self._origins.get(name)
+        if found is None:
+            found = self._origins.setdefault(name, Origin(name, self.queue, self.levels.effective(name)))
+        return found
+
+    def adopt(self, origins: Iterable[Origin]) -> None:
+        """Lead origins here that led elsewhere."""
+        for origin in origins:
+            self._adopted.add(origin)
+            origin.level = self.levels.effective(origin.name)
+            origin.queue = self.queue
+
+    def release(self) -> None:
+        """Let go of the origins that were adopted: they lead elsewhere from now on."""
+        self._adopted.clear()
+
+    def set_level(self, level: str | int | None, logger: str | None = None) -> None:
+        """Change the default level, or that of a logger name and those below it; see ``LevelRules.set``.
+
+        Reaches loggers obtained and bound before.
+        """
+        self.levels.set(level, logger)
+        self.levels.apply([*self._origins.values(), *self._adopted])
+
+    def idle(self) -> bool:
+        """Tell whether nothing waits and no thread runs."""
+        return not self.queue.running and not self.queue.items
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Block until all events submitted so far are settled at every sink; False if ``timeout`` seconds passed."""
+        reached = self._flush_mark()
+        deadline = time.monotonic() + self._seconds(timeout)
+        with self._hurried():
+            while not (done := reached()) and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+        return done
+
+    async def flush_async(self, timeout: float | None = None) -> bool:
+        """Do the same as :meth:`flush` without blocking the running loop."""
+        reached = self._flush_mark()
+        deadline = time.monotonic() + self._seconds(timeout)
+        with self._hurried():
+            while not (done := reached()) and time.monotonic() < deadline:
+                await asyncio.sleep(_POLL_SECONDS)
+        return done
+
+    def drain(self, timeout: float | None = None) -> DrainResult:
+        """Deliver, close, stop; see ``SyncLoggerFacade.drain``."""
+        began = time.monotonic()
+        stopped = self._ask_stop()
+        if stopped is None:
+            return self._result(began, timed_out=False)
+        in_time = stopped.wait(self._seconds(timeout))
+        return self._conclude(began, in_time=in_time)
+
+    def begin_drain(self) -> None:
+        """Ask for a drain and do not wait for it; for an engine that was replaced."""
+        self._ask_stop()
+
+    async def drain_async(self, timeout: float | None = None) -> DrainResult:
+        """Do the same as :meth:`drain` without blocking the running loop."""
+        began = time.monotonic()
+        stopped = self._ask_stop()
+        if stopped is None:
+            return self._result(began, timed_out=False)
+        deadline = began + self._seconds(timeout)
+        while not stopped.is_set() and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
+        return self._conclude(began, in_time=stopped.is_set())
+
+    def finish(self) -> DrainResult:
+        """Drain for the last time, because the interpreter ends: later events are counted and said once."""
+        if self.queue.items and not self.queue.running:
+            # No thread could be started before; it may be too late for one now, so the work is done here.
+            with self.queue.lock:
+                started = self._start()
+            if not started:
+                self._run_here()
+        result = self.drain()
+        with self.queue.lock:
+            self.queue.finalising = True
+            self.queue.running = False
+            self.queue.limit = 0
+        return result
+
+    def figures(self) -> dict[str, Any]:
+        """Return the accounts: submitted, delivered, filtered, dropped, failed, in_flight, and each sink's."""
+        with self.accounts.lock, self.queue.lock:
+            return self.accounts.figures(self.queue.submitted(), self.queue.dropped)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return figures, queue, levels and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
+        queue = self.queue
+        options = queue.options
+        with self.accounts.lock, queue.lock:
+            figures = self.figures()
+            depth = {
+                "depth": len(queue.items),
+                "capacity": options.capacity,
+                "reserve": options.reserve,
+                "bytes": queue.size_bytes(),
+                "max_bytes": queue.max_bytes,
+                "high_watermark": max(queue.high_watermark, len(queue.items)),
+                "policy": options.policy,
+            }
+        sinks = figures.pop("sinks")
+        return {
+            "state": "running" if queue.running else "stopped",
+            "queue": depth,
+            **figures,
+            "sinks": sinks,
+            "levels": self.levels.describe(),
+            "diagnostics": {
+                "counts": self.diagnostics.counts(),
+                "recent": [report._asdict() for report in self.diagnostics.recent()],
+            },
+        }
+
+    def _make_channels(self) -> list[Channel]:
+        options, parts = self.parts.queue, self.parts
+        bounds = BufferBounds(options.capacity, options.reserve, self.queue.max_bytes)
+        blocking = [o.sink for o in parts.outputs if getattr(o.sink, "blocks", True)]
+        channels: list[Channel] = []
+        for output in parts.outputs:
+            books = Books(output.sink, self.accounts, parts.diagnostics)
+            if inspect.iscoroutinefunction(output.sink.write):
+                channels.append(LoopChannel(books, output.form, parts.batch, bounds, parts.clock))
+            elif output.sink in blocking and len(parts.outputs) > 1:
+                channels.append(ThreadChannel(books, output.form, parts.batch, bounds))
+            else:
+                channels.append(InlineChannel(books, output.form, parts.clock))
+        return channels
+
+    def _start(self) -> bool:
+        """Start the thread; the queue's lock is held. False if the system gives none."""
+        if self.queue.finalising:
+            self.diagnostics.report("shutdown", "events logged after the last drain are dropped, and counted")
+            return False
+        self.on_start()
+        before, worker, stopped = self._thread, self._new_worker(), threading.Event()
+        thread = threading.Thread(target=self._run, args=(worker, before, stopped), name="fapilog-engine", daemon=True)
+        # Open before the thread runs: a signal handler that logs in between must not start a second one.
+        self._worker, self._thread, self._stopped = worker, thread, stopped
+        self.queue.open()
+        _, error = attempt(thread.start)
+        if error is not None:
+            self.diagnostics.report("engine", f"no background thread: {error}")
+            self._thread = before
+            self.queue.running = False
+            self.queue.limit = 0
+        return error is None
+
+    def _new_worker(self) -> Worker:
+        return Worker(
+            self.queue, self.accounts, self._channels, self._stages, self._to_events, self.parts.clock, self._tell_drops
+        )
+
+    def _run(self, worker: Worker, before: threading.Thread | None, stopped: threading.Event) -> None:
+        if before is not None:
+            before.join()
+        try:
+            asyncio.run(worker.run())
+        finally:
+            with self.queue.lock:
+                if self._worker is worker:
+                    self.queue.running = False
+                    self.queue.limit = 0
+            stopped.set()
+
+    def _run_here(self) -> None:
+        worker = self._new_worker()
+        worker.stop_asked = True
+        attempt(asyncio.run, worker.run())
+
+    def _ask_stop(self) -> threading.Event | None:
+        """Ask the thread to stop; return what tells that it has, or None if there is none."""
+        with self.queue.lock:
+            if not self.queue.running:
+                if not self.queue.items or not self._start():
+                    return self._stopped if self._thread is not None and self._thread.is_alive() else None
+            worker, stopped = self._worker, self._stopped
+        if worker is not None:
+            worker.stop_asked = True
+            worker.wake()
+        return stopped
+
+    def _conclude(self, began: float, *, in_time: bool) -> DrainResult:
+        if not in_time:
+            self.queue.abandon(SHUTDOWN_TIMEOUT)
+            for channel in self._channels:
+                channel.abandon(SHUTDOWN_TIMEOUT)
+        result = self._result(began, timed_out=not in_time)
+        if result.dropped or result.failed or result.in_flight:
+            lost = {"dropped": result.dropped, "failed": result.failed, "in_flight": result.in_flight}
+            text = ", ".join(f"{count} {name}" for name, count in lost.items() if count)
+            self.diagnostics.report("drain", f"of {result.submitted} events: {text}")
+        return result
+
+    def _result(self, began: float, *, timed_out: bool) -> DrainResult:
+        figures = self.figures()
+        return DrainResult(
+            submitted=figures["submitted"],
+            delivered=figures["delivered"],
+            filtered=sum(figures["filtered"].values()),
+            dropped=sum(figures["dropped"].values()),
+            failed=sum(figures["failed"].values()),
+            in_flight=figures["in_flight"],
+            queue_high_watermark=self.queue.high_watermark,
+            duration_seconds=time.monotonic() - began,
+            timed_out=timed_out,
+            sinks=figures["sinks"],
+        )
+
+    def _flush_mark(self) -> Any:
+        """Return a function that tells whether everything submitted before this call is settled at every sink."""
+        target = self.queue.submitted()
+        marks: list[int] = []
+
+        def reached() -> bool:
+            with self.accounts.lock, self.queue.lock:
+                if self.accounts.passed + self.queue.dropped.total() < target:
+                    return False
+                accounts = list(self.accounts.sinks.values())
+                if not marks:
+                    marks.extend(account.offered for account in accounts)
+                return all(account.settled >= mark for account, mark in zip(accounts, marks, strict=True))
+
+        return reached
+
+    @contextmanager
+    def _hurried(self) -> Iterator[None]:
+        """Keep the worker from waiting for more."""
+        worker = self._worker
+        if worker is None:
+            yield
+            return
+        worker.hurried += 1
+        worker.wake()
+        try:
+            yield
+        finally:
+            worker.hurried -= 1
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self.parts.shutdown_timeout_seconds if timeout is None else timeout
+
+    def _to_events(self, records: Sequence[Any]) -> list[EventDict]:
+        levels, resource = self.parts.levels, self.parts.resource
+        return [to_event(record, levels, resource) for record in records]
+
+    def _tell_drops(self) -> None:
+        """Report new drops by one event, at most every few seconds; the worker calls it between slices."""
+        dropped = self.queue.dropped.total()
+        if dropped == self._told:
+            return
+        now = self.parts.clock.monotonic()
+        if not self._tell_at:
+            self._tell_at = now + SUMMARY_SECONDS
+        elif now >= self._tell_at:
+            fields = {"dropped": dropped - self._told, "reasons": dict(self.queue.dropped)}
+            self._told, self._tell_at = dropped, 0.0
+            empty: dict[str, Any] = {}
+            record = (time.time_ns(), WARNING, self._own, "events dropped", fields, empty, empty, empty, None, None)
+            self.queue.admit(record, may_await=False)
+
+
+def _nothing() -> None:
+    """Do nothing."""

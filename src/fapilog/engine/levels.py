@@ -1,0 +1,55 @@
+"""Which level is on for which logger: a default, and overrides for a name and all names below it."""
+
+from collections.abc import Iterable
+
+from fapilog.event import Origin
+from fapilog.levels import LevelTable
+
+
+class LevelRules:
+    """The thresholds of one engine. Thread-safe by replacing its table as a whole."""
+
+    def __init__(self, default: int, names: LevelTable) -> None:
+        """Start with one level for all names."""
+        self.default = default
+        self.overrides: dict[str, int] = {}
+        self._names = names
+
+    def set(self, level: str | int | None, logger: str | None) -> None:
+        """Set the default level, or that of a name and all names below it (``app`` also sets ``app.db``).
+
+        Args:
+            level: A name or number; None takes an override back.
+            logger: The name; None for the default.
+
+        Raises:
+            ConfigError: If there is no such level.
+        """
+        if logger is None:
+            self.default = self._names.number(level if level is not None else "INFO", "set_level(level)")
+            return
+        others = {name: number for name, number in self.overrides.items() if name != logger}
+        if level is not None:
+            others[logger] = self._names.number(level, "set_level(level)")
+        self.overrides = others
+
+    def effective(self, name: str) -> int:
+        """Return the threshold of a logger name: the nearest override above it, or the default."""
+        overrides = self.overrides
+        while overrides and name:
+            if name in overrides:
+                return overrides[name]
+            name = name.rpartition(".")[0]
+        return self.default
+
+    def apply(self, origins: Iterable[Origin]) -> None:
+        """Write the thresholds to where log calls read them."""
+        for origin in origins:
+            origin.level = self.effective(origin.name)
+
+    def describe(self) -> dict[str, object]:
+        """Return default and overrides by level name."""
+        return {
+            "default": self._names.name(self.default),
+            "overrides": {name: self._names.name(number) for name, number in sorted(self.overrides.items())},
+        }

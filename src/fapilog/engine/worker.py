@@ -1,0 +1,163 @@
+"""The background thread: takes slices from the queue, runs the stages, and hands the rest to the channels.
+
+    open channels ─► ┌ take a slice ─► stages ─► channels ┐ ─► queue empty and a stop asked for ─► close channels
+                     └───────────── pause ◄───────────────┘
+
+Nothing wakes it: it looks every 5 ms while events came within the last second, and every 50 ms after that, so that
+a log call makes no system call and takes no lock. A drain or flush does wake it. A slice is small enough that the
+interpreter lock is held for about 100 µs, and larger only when much waits. It ends by itself when a stop was asked
+for and the queue is empty.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fapilog.clock import Clock
+from fapilog.delivery.accounts import Accounts
+from fapilog.delivery.channel import Channel
+from fapilog.delivery.slices import Slice
+from fapilog.engine.queue import EventQueue
+from fapilog.diagnostics import attempt
+from fapilog.engine.stages import Stages
+from fapilog.event import EventDict
+
+BUSY_PAUSE_SECONDS = 0.005
+IDLE_PAUSE_SECONDS = 0.05
+IDLE_AFTER_SECONDS = 1.0
+SLICE_EVENTS = 128
+LARGE_SLICE_EVENTS = 512
+_LARGE_BACKLOG = 2_048
+_LOOP_TURN_SECONDS = 0.002
+_POLL_SECONDS = 0.001
+
+
+class Worker:
+    """One run of the background thread, from its start to its end."""
+
+    def __init__(
+        self,
+        queue: EventQueue,
+        accounts: Accounts,
+        channels: Sequence[Channel],
+        stages: Stages,
+        to_events: Callable[[Sequence[Any]], list[EventDict]],
+        clock: Clock,
+        idle: Callable[[], None],
+    ) -> None:
+        """Make a run; :meth:`run` is the thread's body.
+
+        Args:
+            queue: Where records come from.
+            accounts: The engine's books.
+            channels: One for each sink.
+            stages: The user's callables.
+            to_events: Makes flat dicts of records.
+            clock: For the pauses.
+            idle: Called between slices, for what is due now and then.
+        """
+        self._queue = queue
+        self._accounts = accounts
+        self._channels = channels
+        self._sink_accounts = [channel.books.account for channel in channels]
+        self._stages = stages
+        self._to_events = to_events
+        self._clock = clock
+        self._idle = idle
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sleeper: asyncio.Future[None] | None = None
+        self._held = False
+        self.stop_asked = False
+        self.hurried = 0
+
+    async def run(self) -> None:
+        """Work until a stop is asked for and nothing waits any more."""
+        self._loop = asyncio.get_running_loop()
+        for channel in self._channels:
+            await channel.open()
+        last_event = last_turn = self._clock.monotonic()
+        while True:
+            taken = self._step()
+            now = self._clock.monotonic()
+            self._idle()
+            if taken:
+                last_event = now
+                if now - last_turn < _LOOP_TURN_SECONDS:
+                    # Let the application's threads in; writing did so too, but not every slice is written here.
+                    time.sleep(0)
+                    continue
+                last_turn = now
+                await asyncio.sleep(0)
+            elif self.stop_asked and self._settled() and self._queue.close():
+                break
+            else:
+                await self._pause(now - last_event)
+                last_turn = self._clock.monotonic()
+        for channel in self._channels:
+            await channel.close()
+
+    def wake(self) -> None:
+        """End a pause early. Thread-safe; does nothing if the loop is gone."""
+        if self._loop is not None:
+            # The loop may be closing right now, which is as good as awake.
+            attempt(self._loop.call_soon_threadsafe, self._end_pause)
+
+    def _step(self) -> int:
+        backlog = len(self._queue.items)
+        records: list[tuple[Any, ...]] = []
+        if backlog or self._queue.waiting():
+            records = self._queue.take(LARGE_SLICE_EVENTS if backlog > _LARGE_BACKLOG else SLICE_EVENTS)
+        if records:
+            self._hand_over(records)
+        held = any([channel.pressed(was=self._held) for channel in self._channels])
+        if held != self._held:
+            # Callers wait while a sink has too much, and no longer.
+            self._held = held
+            self._queue.hold(held)
+        return len(records)
+
+    def _hand_over(self, records: list[tuple[Any, ...]]) -> None:
+        held_back: Counter[str] = Counter()
+        if self._stages:
+            piece = self._staged(records, held_back)
+        else:
+            piece = Slice(records, None, [record[1] for record in records], self._to_events)
+        self._accounts.open_slice(piece, len(records), held_back, self._sink_accounts)
+        if len(piece):
+            for channel in self._channels:
+                channel.offer(piece)
+
+    def _staged(self, records: list[tuple[Any, ...]], held_back: Counter[str]) -> Slice:
+        events: list[EventDict] = []
+        levels: list[int] = []
+        for record, event in zip(records, self._to_events(records), strict=True):
+            kept = self._stages.apply(event, held_back)
+            if kept is not None:
+                events.append(kept)
+                levels.append(record[1])
+        return Slice(None, events, levels, self._to_events)
+
+    def _settled(self) -> bool:
+        for channel in self._channels:
+            channel.hurry()
+        return all(account.settled == account.offered for account in self._sink_accounts)
+
+    async def _pause(self, idle_seconds: float) -> None:
+        if self.stop_asked or self.hurried or self._held:
+            seconds = _POLL_SECONDS
+        else:
+            seconds = BUSY_PAUSE_SECONDS if idle_seconds < IDLE_AFTER_SECONDS else IDLE_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
+        self._sleeper = loop.create_future()
+        timer = loop.call_later(seconds, self._end_pause)
+        await self._sleeper
+        timer.cancel()
+        if self.hurried:
+            for channel in self._channels:
+                channel.hurry()
+
+    def _end_pause(self) -> None:
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)

@@ -1,0 +1,65 @@
+"""Every exception fapilog raises on purpose.
+
+    FapilogError
+    ├── ConfigError (also ValueError)   a wrong value, found when something is built
+    └── SinkError                       a sink could not take a batch
+
+Log calls raise none of these: what goes wrong after the build is counted and
+reported by :mod:`fapilog.diagnostics`.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FapilogError(Exception):
+    """The root of all exceptions that fapilog raises."""
+
+
+class ConfigError(FapilogError, ValueError):
+    """A setting, preset, level, size or duration that cannot be used.
+
+    The message says where the value came from, what was given, what is allowed, and the nearest valid
+    spelling where there is one.
+    """
+
+    @classmethod
+    def unknown(cls, where: str, given: object, allowed: Iterable[str]) -> "ConfigError":
+        """Build the error for a name that is not in a closed set of names."""
+        names = sorted(allowed)
+        close = get_close_matches(str(given).lower(), names, n=1) or [
+            name for name in names if name.lower() == str(given).lower()
+        ]
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return cls(f"{where}: {given!r} is not known; allowed: {', '.join(names)}.{hint}")
+
+    @classmethod
+    def wrong(cls, where: str, given: object, allowed: str) -> "ConfigError":
+        """Build the error for a value outside its range or of the wrong form."""
+        return cls(f"{where}: {given!r} cannot be used; allowed: {allowed}.")
+
+
+class SinkError(FapilogError):
+    """Raised by a sink that could not deliver a batch, or a part of it.
+
+    Args:
+        message: What happened, without secrets; it is shown in diagnostics.
+        retryable: Whether the same batch may succeed later. Default False.
+        retry_after: Seconds the receiver asked to wait, if it did.
+        failed_indexes: The positions in the batch that were not taken, where the rest was; None
+            means that nothing was taken.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        failed_indexes: Iterable[int] | None = None,
+    ) -> None:
+        """Keep what the delivery wrappers decide on."""
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.failed_indexes = None if failed_indexes is None else frozenset(failed_indexes)

@@ -1,0 +1,129 @@
+"""From the arguments of a log call to a record in the queue: the part that is not the fast path.
+
+``logger/methods.py`` holds the fast path; it comes here for everything out of the ordinary: positional arguments,
+exceptions, containers, long texts, a full or sleeping queue, a logger that has no engine yet.
+"""
+
+import time
+import traceback
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from fapilog.coerce import to_plain, to_plain_fields, to_text
+from fapilog.context import current
+from fapilog.diagnostics import attempt
+from fapilog.event import Extra, Intake, Origin, SpanIds
+from fapilog.logger.tracebacks import capture_exception
+
+NOTHING: Mapping[str, Any] = {}
+ORDINARY_BYTES = 1024
+_OVERHEAD_BYTES = 1024
+
+
+def submit(
+    origin: Origin,
+    levelno: int,
+    message: object,
+    fields: Mapping[str, Any],
+    *,
+    bound: Mapping[str, Any] = NOTHING,
+    exc_info: object = None,
+    stack: str | None = None,
+    time_ns: int | None = None,
+    may_await: bool = False,
+) -> Awaitable[None] | None:
+    """Capture one event by value and hand it to the origin's queue, if its level is on.
+
+    Raises nothing that comes from the values. Blocks only under ``policy="wait"`` on a full queue, never in a
+    thread whose event loop is running. Thread-safe, re-entrant.
+
+    Args:
+        origin: Where the event starts.
+        levelno: Its level.
+        message: Its message; text is taken as it is, never as a template.
+        fields: The call's fields; copied.
+        bound: The bound logger's fields, already plain; kept by reference.
+        exc_info: As for the standard library's loggers.
+        stack: A rendered stack.
+        time_ns: When it happened, wall clock; default now.
+        may_await: Return something to await instead of blocking.
+    """
+    queue = origin.queue
+    queue.bind(origin)
+    queue = origin.queue
+    if origin.level > levelno:
+        return None
+    text = to_text(message)
+    plain = to_plain_fields(fields)
+    size = _OVERHEAD_BYTES + len(text) + _size(plain)
+    extra = None
+    exception = capture_exception(exc_info) if exc_info else None
+    if exception is not None or stack is not None:
+        size += 4 * _OVERHEAD_BYTES
+    if exception is not None or stack is not None or size > ORDINARY_BYTES + _OVERHEAD_BYTES:
+        extra = Extra(exception, stack, size)
+    scope = current.get()
+    now = time.time_ns() if time_ns is None else time_ns
+    record = (now, levelno, origin, text, plain, bound, scope.fields, scope.request.shared, active_span(queue), extra)
+    return queue.admit(record, may_await=may_await)
+
+
+def submit_call(
+    origin: Origin,
+    levelno: int,
+    message: object,
+    args: tuple[Any, ...],
+    exc_info: object,
+    stack_info: bool,  # noqa: FBT001 - the level methods pass on what they got
+    fields: dict[str, Any],
+    bound: Mapping[str, Any],
+    may_await: bool,  # noqa: FBT001
+) -> Awaitable[None] | None:
+    """Do what a level method's fast path could not; the parameters are the method's own."""
+    if origin.level > levelno:
+        return None
+    if args:
+        message, fields = interpolate(message, args, fields)
+    # The stack is that of the caller: this function's frame and the level method's are left out.
+    stack = "".join(traceback.format_stack()[:-2]) if stack_info else None
+    return submit(
+        origin, levelno, message, fields, bound=bound, exc_info=exc_info, stack=stack, may_await=may_await
+    )
+
+
+def interpolate(message: object, args: tuple[Any, ...], fields: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return ``message % args``; if that fails, the message as it is, with the arguments kept in ``message_args``.
+
+    As in the standard library a single mapping serves ``%(name)s``.
+    """
+    values: Any = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
+    template = to_text(message)
+    text, error = attempt(template.__mod__, values)
+    if error is None and isinstance(text, str):
+        return text, fields
+    return template, {**fields, "message_args": list(args)}
+
+
+def active_span(queue: Intake) -> SpanIds | None:
+    """Return the ids of the active OpenTelemetry span of this thread or task."""
+    span = queue.current_context().get(queue.span_key)
+    return None if span is None else span.get_span_context()  # type: ignore[no-any-return]
+
+
+def bind_fields(bound: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a new bound logger: the old ones with the new ones on top, by value."""
+    return {**bound, **to_plain_fields(fields)}
+
+
+def _size(value: Any) -> int:
+    """Return roughly how many bytes a plain value holds; what an ordinary scalar takes is in the overhead."""
+    if type(value) is str:
+        return len(value)
+    if type(value) is dict:
+        return sum(len(key) + 64 + _size(item) for key, item in value.items())
+    if type(value) is list:
+        return sum(32 + _size(item) for item in value)
+    return 0
+
+
+__all__ = ["NOTHING", "active_span", "bind_fields", "interpolate", "submit", "submit_call", "to_plain"]

@@ -1,0 +1,128 @@
+"""The contracts between the parts: what a stage is, what a sink is, and what a sink is given.
+
+A stage is any callable on the event dict. A sink is the only thing with a life cycle. Wrappers of a sink
+(retry, breaker, spool, …) are sinks themselves.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from fapilog.event import EventDict
+
+Filter = Callable[[EventDict], bool]
+"""False drops the event, counted as filtered under the filter's name."""
+
+Enricher = Callable[[EventDict], Mapping[str, Any]]
+"""What it returns is merged in, never over a key that the event already has."""
+
+Redactor = Callable[[EventDict], EventDict]
+"""Returns the event to go on with. If it raises, nothing unredacted goes on."""
+
+Processor = Callable[[EventDict], EventDict | None]
+"""Returns the event to go on with, or None to drop it, counted as filtered."""
+
+
+class Batch:
+    """What a sink is given: some events in order, serialised once for all sinks of one format.
+
+    Immutable and safe to read from any thread.
+
+    Attributes:
+        lines: All events as one run of bytes, each ended by a newline (a pretty event may hold more
+            newlines inside). Empty for a sink whose ``format`` is None.
+        ends: For each event the offset in ``lines`` where it ends.
+    """
+
+    __slots__ = ("_build", "_count", "_events", "ends", "lines")
+
+    def __init__(
+        self,
+        lines: bytes,
+        ends: Sequence[int],
+        build_events: Callable[[], list[EventDict]],
+        count: int | None = None,
+    ) -> None:
+        """Hold the bytes; the dicts are built when somebody asks.
+
+        Args:
+            lines: The serialised events, or empty.
+            ends: Their ends in ``lines``, or empty.
+            build_events: Builds the dicts, in the same order.
+            count: How many events; default ``len(ends)``.
+        """
+        self.lines = lines
+        self.ends = ends
+        self._build = build_events
+        self._events: list[EventDict] | None = None
+        self._count = len(ends) if count is None else count
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self._count
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of ``lines``."""
+        return len(self.lines)
+
+    @property
+    def events(self) -> list[EventDict]:
+        """The events as flat dicts, built at the first use. Do not change them: other sinks may see the same."""
+        if self._events is None:
+            self._events = self._build()
+        return self._events
+
+    def line(self, index: int) -> bytes:
+        """Return one event's bytes, newline included."""
+        return self.lines[self.ends[index - 1] if index else 0 : self.ends[index]]
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where events end.
+
+    ``open`` may be called again after ``close``, and in a forked child without one. A sink raises
+    :class:`fapilog.errors.SinkError`; whatever else it raises counts as not retryable.
+
+    Two optional attributes, both read once when the engine is built:
+
+    - ``format``: ``"json"`` (default), ``"pretty"`` or ``"logfmt"``: what ``Batch.lines`` holds; None for a
+      sink that only reads ``Batch.events``.
+    - ``blocks``: False says that ``write`` only touches memory. Any other synchronous sink gets a writer
+      thread of its own as soon as it is not the only one.
+    """
+
+    name: str
+
+    async def open(self) -> None:
+        """Get ready: files, connections. Called before the first write.
+
+        It runs on the engine's loop, or, for a sink with a writer thread, on a loop of its own in that thread.
+        """
+        ...
+
+    def write(self, batch: Batch) -> Awaitable[None] | None:
+        """Take a batch: a plain method, or an ``async def`` that runs on the engine's loop."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what ``open`` got. Called when the engine stops, where ``open`` was."""
+        ...
+
+
+class Format(Protocol):
+    """How events become lines."""
+
+    name: str
+
+    def encode_records(self, records: Sequence[Any], out: bytearray, ends: list[int]) -> None:
+        """Append the lines of captured records, and where each ends. Never raises for what an event holds."""
+        ...
+
+    def encode_events(self, events: Sequence[EventDict], out: bytearray, ends: list[int]) -> None:
+        """Append the lines of flat dicts, and where each ends. Never raises for what an event holds."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was rendered: in a forked child the resource says another process id."""
+        ...

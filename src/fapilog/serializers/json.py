@@ -1,0 +1,208 @@
+"""The wire format: one flat JSON object a line, schema ``fapilog/1`` (``schema/event_v1.json``, ``docs/event.md``).
+
+Events share most of their parts: level and logger, bound context, trace ids, resource. Each such part is rendered once
+and kept for as long as its object is in use; a line is then put together from fragments.
+
+    {"timestamp":"…Z" ,"level":"…","logger":"…","message": "…" ,"request_id"… ,"trace_id"… ,context ,fields ,resource}
+     second + micros    once a level and logger                   once a context  a span    a context         once
+
+Where parts overlap (a field named like a bound one or like a reserved key) or hold what JSON does not know, the
+event is made a dict by :func:`fapilog.event.to_event` and serialised whole. Both ways give the same bytes; a property
+test says so. Nothing raises, and no event loses a neighbour: integers over 64 bits become decimal text, NaN and infinities
+``"NaN"``, ``"Infinity"``, ``"-Infinity"`` (RFC 8259 has no such numbers), lone surrogates a visible ``\\udXXX``.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from fapilog.coerce import to_plain
+from fapilog.event import ERROR_KEYS, IDENTITY_KEYS, RESERVED, EventDict, Names, SpanIds, identity_of, timestamp, to_event
+
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_KEPT_PARTS = 512
+_MAX_INT_BITS = 8_192
+_SECOND = 1_000_000_000
+_dumps = orjson.dumps
+
+
+class _Shared:
+    """The rendered parts of one combination of context and bound logger, and what they are made of.
+
+    Holding the mappings keeps their ids from being given to others.
+    """
+
+    __slots__ = ("bound", "identity", "keys", "local", "mixed", "rest", "shared", "traced")
+
+    def __init__(
+        self, bound: Mapping[str, Any], local: Mapping[str, Any], shared: Mapping[str, Any], resource: Mapping[str, Any]
+    ) -> None:
+        self.bound, self.local, self.shared = bound, local, shared
+        context = {**shared, **local}
+        named = {key: value for key, value in context.items() if key not in IDENTITY_KEYS}
+        reserved = {*RESERVED, *ERROR_KEYS}
+        self.keys = frozenset({*reserved, *named, *bound, *resource})
+        whole = len(named) + len(bound) + len(resource) + len(reserved)
+        # Overlapping parts cannot be put side by side: each such event is serialised whole.
+        self.mixed = len(self.keys) != whole
+        identity = identity_of(context, None)
+        self.identity = _members({key: value for key, value in identity.items() if key == "request_id"})
+        self.traced = _members({key: value for key, value in identity.items() if key != "request_id"})
+        self.rest = _members({**named, **bound})
+
+
+class JsonFormat:
+    """Serialises events as JSON lines. One instance belongs to one engine's worker; not thread-safe.
+
+    Args:
+        names: Names the levels.
+        resource: Fields about the process, on every event.
+    """
+
+    name = "json"
+
+    def __init__(self, names: Names, resource: Mapping[str, Any]) -> None:
+        """Start with nothing rendered."""
+        self._names = names
+        self._resource = resource
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was rendered."""
+        self._tail = _members(self._resource) + b"}\n"
+        self._heads: dict[tuple[int, str], bytes] = {}
+        self._parts: dict[tuple[int, int, int], _Shared] = {}
+        self._spans: dict[int, tuple[SpanIds, bytes]] = {}
+
+    def encode_records(self, records: Sequence[Any], out: bytearray, ends: list[int]) -> None:
+        """Append the lines of captured records."""
+        second, prefix = -1, b""
+        heads, tail = self._heads, self._tail
+        bound = local = shared = span = part = None
+        span_bytes = b""
+        for record in records:
+            time_ns, levelno, origin, message, fields, its_bound, its_local, its_shared, its_span, extra = record
+            if its_local is not local or its_shared is not shared or its_bound is not bound or part is None:
+                local, shared, bound = its_local, its_shared, its_bound
+                part = self._part(bound, local, shared)
+            if extra is not None or part.mixed or not part.keys.isdisjoint(fields):
+                self._encode_whole(to_event(record, self._names, self._resource), out, ends)
+                continue
+            try:
+                text = _dumps(message)
+                body = _dumps(fields) if fields else b""
+            except TypeError:
+                self._encode_whole(to_event(record, self._names, self._resource), out, ends)
+                continue
+            if b"null" in body and not all_finite(fields):
+                self._encode_whole(to_event(record, self._names, self._resource), out, ends)
+                continue
+            whole_second, rest = divmod(time_ns, _SECOND)
+            if whole_second != second:
+                second = whole_second
+                prefix = b'{"timestamp":"' + timestamp(time_ns)[:20].encode()
+            head = heads.get((levelno, origin.name)) or self._head(levelno, origin.name)
+            if its_span is not span:
+                span = its_span
+                span_bytes = self._span(span)
+            out += b"".join((
+                prefix,
+                b"%06d" % (rest // 1000),
+                head,
+                text,
+                part.identity,
+                span_bytes or part.traced,
+                part.rest,
+                b"," + body[1:-1] if body else b"",
+                tail,
+            ))
+            ends.append(len(out))
+
+    def encode_events(self, events: Sequence[EventDict], out: bytearray, ends: list[int]) -> None:
+        """Append the lines of flat dicts."""
+        for event in events:
+            self._encode_whole(event, out, ends)
+
+    def _encode_whole(self, event: EventDict, out: bytearray, ends: list[int]) -> None:
+        out += dump_event(event)
+        ends.append(len(out))
+
+    def _head(self, levelno: int, logger: str) -> bytes:
+        level = _dumps(self._names.name(levelno))
+        head = b'Z","level":' + level + b',"logger":' + _dumps(json_safe(logger)) + b',"message":'
+        _make_room(self._heads)
+        self._heads[levelno, logger] = head
+        return head
+
+    def _part(self, bound: Mapping[str, Any], local: Mapping[str, Any], shared: Mapping[str, Any]) -> _Shared:
+        key = (id(bound), id(local), id(shared))
+        part = self._parts.get(key)
+        if part is None:
+            part = _Shared(bound, local, shared, self._resource)
+            _make_room(self._parts)
+            self._parts[key] = part
+        return part
+
+    def _span(self, span: SpanIds | None) -> bytes:
+        if span is None:
+            return b""
+        found = self._spans.get(id(span))
+        if found is None:
+            ids = identity_of({}, span)
+            found = (span, _members(ids))
+            _make_room(self._spans)
+            self._spans[id(span)] = found
+        return found[1]
+
+
+def dump_event(event: EventDict) -> bytes:
+    """Return one flat dict as a line; never raises for what it holds."""
+    try:
+        line = _dumps(event, to_plain, _OPTIONS | orjson.OPT_APPEND_NEWLINE)
+    except (TypeError, RecursionError):
+        line = b""
+    if not line or (b"null" in line and not all_finite(event)):
+        line = _dumps(json_safe(to_plain(event)), None, orjson.OPT_APPEND_NEWLINE)
+    return line
+
+
+def all_finite(value: Any) -> bool:
+    """Tell whether no float in a value is NaN or infinite; what is no plain container counts as not known."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(all_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(all_finite, value))
+    return value is None or isinstance(value, str | int)
+
+
+def json_safe(value: Any) -> Any:
+    """Return a plain value with what JSON, or orjson, does not take replaced by text; see the module."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        bits = value.bit_length()
+        return str(value) if bits <= _MAX_INT_BITS else f"<integer of {bits} bits>"
+    if isinstance(value, dict):
+        return {json_safe(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [json_safe(item) for item in value]
+    return value
+
+
+def _members(fields: Mapping[str, Any]) -> bytes:
+    """Return the members of an object, each with a comma before it."""
+    if not fields:
+        return b""
+    return b"," + dump_event(dict(fields))[1:-2]
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    """Keep a cache bounded: forget all when it is full, which costs one rendering of what is still in use."""
+    if len(kept) >= _KEPT_PARTS:
+        kept.clear()

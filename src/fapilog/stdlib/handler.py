@@ -1,0 +1,147 @@
+"""The handler that hands records of ``logging`` to fapilog.
+
+    logger.info("…")  ─►  handle(record)
+                            ├─ a server's second traceback, a level that is off ─────────► nothing
+                            ├─ a record made while we take one apart ─► one, then counted as ``recursion``
+                            ├─ on a thread of fapilog's own ──────────► one, then counted as ``recursion``
+                            └─ anything else ─► capture.submit, at the call, by value
+
+On a thread of fapilog's own means: a sink uses a library that logs (an HTTP client its request line, say). That
+record is delivered by the same sink, which makes the library log again. So one such record is taken, and the next
+only after somebody else has logged.
+"""
+
+import logging
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from fapilog import _runtime
+from fapilog.diagnostics import attempt, describe
+from fapilog.event import Origin
+from fapilog.logger.capture import submit
+from fapilog.stdlib.records import level_of, name_of, read, was_reported
+
+RECURSION = "recursion"
+_OWN_THREADS = "fapilog"
+_DEEPEST = 2
+_CONFIGURERS = (("logging.config", "dictConfig"), ("logging.config", "fileConfig"), ("logging", "basicConfig"))
+
+
+class FapilogHandler(logging.Handler):
+    """Sends the records of the loggers it is attached to through the process's default engine.
+
+    Usually attached by :func:`fapilog.stdlib.capture_stdlib`; may also be named in a ``dictConfig``. Message and
+    fields are captured by value at the call. It takes no lock of its own, raises nothing into the caller, and the
+    record is left as it is. Under ``policy="wait"`` on a full queue a call blocks as that of a fapilog logger does.
+    Thread- and fork-safe.
+
+    Args:
+        level: Records below it are not taken; a number or a name that ``logging`` knows. Default: all. The level of
+            the fapilog logger of the same name applies too.
+        source: Put the place of the call on each event, as ``code.file.path``, ``code.line.number`` and
+            ``code.function.name``. Default False.
+
+    Attributes:
+        placements: By logger name what has to be undone when the handler leaves (``stdlib/placement.py``).
+    """
+
+    def __init__(self, level: int | str = logging.NOTSET, *, source: bool = False) -> None:
+        """Make a handler that is attached to nothing."""
+        super().__init__(level)
+        self.source = source
+        self.placements: dict[str, Any] = {}
+        self._depth = threading.local()
+        self._fed_at = -1
+        self._fed = 0
+
+    def createLock(self) -> None:  # noqa: N802 - the name is logging's
+        """Have no lock: a queue that many threads append to needs none, and one that is not there cannot be held."""
+        self.lock = None
+
+    def _at_fork_reinit(self) -> None:
+        """Have no lock to make anew in a forked child."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record; always True."""
+        depth = getattr(self._depth, "value", 0)
+        if depth >= _DEEPEST:
+            self._suppress(name_of(record))
+            return True
+        self._depth.value = depth + 1
+        try:
+            _, error = attempt(self.emit, record)
+            if error is not None:
+                attempt(_report, "stdlib", describe(error))
+        finally:
+            self._depth.value = depth
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one record to the engine, if filters and levels let it through."""
+        kept = self.filter(record)
+        if isinstance(kept, logging.LogRecord):
+            record = kept
+        origin = _runtime.origin(name_of(record))
+        origin.queue.bind(origin)
+        levelno = level_of(record)
+        if not kept or levelno < origin.level or was_reported(record):
+            return
+        own_thread = threading.current_thread().name.startswith(_OWN_THREADS)
+        if own_thread and not self._may_feed():
+            self._suppress(origin.name)
+            return
+        message, fields, exc_info, stack, time_ns = read(record, source=self.source)
+        _name_level(origin, levelno, record, fields)
+        # A thread that empties the queue must not wait for room in it: it leaves its record in line.
+        submit(
+            origin, levelno, message, fields, exc_info=exc_info, stack=stack, time_ns=time_ns, may_await=own_thread
+        )
+
+    def close(self) -> None:
+        """Let go. Said in diagnostics if it happens because ``logging`` is being configured anew around us."""
+        super().close()
+        place = _reconfigured_by(sys._getframe(1)) if self.placements else None  # noqa: SLF001 - the way to a frame
+        if place:
+            attempt(
+                _report,
+                "stdlib",
+                f"logging was configured anew by {place}; what was captured of {', '.join(sorted(self.placements))} "
+                "may be lost: call capture_stdlib() after it, and give it disable_existing_loggers=False",
+            )
+
+    def _may_feed(self) -> bool:
+        """Tell whether somebody else has logged since the last record from a thread of fapilog's own."""
+        others = _runtime.default_engine().snapshot()["submitted"] - self._fed
+        if others == self._fed_at:
+            return False
+        self._fed_at = others
+        self._fed += 1
+        return True
+
+    def _suppress(self, name: str) -> None:
+        attempt(_report, RECURSION, f"a record of {name!r}, logged while fapilog was at work on others, is left out")
+
+
+def _name_level(origin: Origin, levelno: int, record: logging.LogRecord, fields: dict[str, object]) -> None:
+    """Keep the name of a level that ``logging`` knows and fapilog does not."""
+    name = vars(record).get("levelname")
+    if levelno % 10 and isinstance(name, str) and origin.queue.levels.name(levelno) != name:
+        fields.setdefault("level_name", name)
+
+
+def _report(kind: str, text: str) -> None:
+    _runtime.default_engine().diagnostics.report(kind, text)
+
+
+def _reconfigured_by(frame: FrameType | None) -> str | None:
+    """Return which function of ``logging`` is configuring it, and who called that, if this is what goes on."""
+    while frame is not None:
+        found = (frame.f_globals.get("__name__"), frame.f_code.co_name) in _CONFIGURERS
+        caller = frame.f_back
+        if found:
+            place = f" at {caller.f_code.co_filename}:{caller.f_lineno}" if caller else ""
+            return f"{frame.f_code.co_name}(){place}"
+        frame = caller
+    return None

@@ -1,0 +1,36 @@
+"""Imports stand at the top of a file, so that what a module needs can be read there."""
+
+from tests.architecture.source import imports, modules
+
+OPTIONAL = frozenset({"fastapi", "litestar", "starlette", "uvicorn", "uvloop"})
+"""Packages of an extra, or of a host, which may be missing: imported where they are used."""
+
+ALLOWED = {
+    ("fapilog._runtime", "fapilog.config.assemble"): "the first event assembles; `import fapilog` stays cheap",
+    (
+        "fapilog._runtime",
+        "fapilog.config.builder",
+    ): "the same: a preset or settings are read when something is configured",
+}
+"""(module, target): reason."""
+
+
+def test_only_optional_packages_are_imported_inside_functions() -> None:
+    """Anything else has to be on the list above, with its reason."""
+    wrong = [
+        f"{module.where(it.node)} imports {it.target} in {it.function}()"
+        for module in modules()
+        for it in imports(module)
+        if it.function is not None
+        and it.target.partition(".")[0] not in OPTIONAL
+        and (module.name, it.target) not in ALLOWED
+    ]
+
+    assert wrong == []
+
+
+def test_the_list_of_exceptions_has_no_leftovers() -> None:
+    """An exception that nobody needs any more is taken off the list."""
+    used = {(module.name, it.target) for module in modules() for it in imports(module) if it.function is not None}
+
+    assert set(ALLOWED) - used == set()

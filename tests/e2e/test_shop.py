@@ -1,0 +1,143 @@
+"""The example application under uvicorn from the shell, as its users see it."""
+
+import json
+import signal
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.server import Event, Server, Stopped
+
+ROOT = Path(__file__).parents[2]
+ORDER = {"email": "ada@example.org", "items": [{"product_id": 3, "quantity": 1}]}
+ENDED_BY_SIGTERM = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+COMPLETIONS = {"request_completed", "request_failed"}
+
+
+def shop(folder: Path, *arguments: str, **variables: str) -> Server:
+    env = {"SHOP_DATABASE": str(folder / "shop.sqlite3"), "SHOP_REPORT_FOLDER": str(folder), **variables}
+    return Server(folder, "example_app.main:app", "--app-dir", str(ROOT), *arguments, env=env)
+
+
+def browse(client: httpx.Client, number: int) -> tuple[str, int]:
+    """Make one request and return its id and status, as the client saw them."""
+    visits = [
+        ("GET", "/api/products", None),
+        ("POST", "/api/orders", ORDER),
+        ("GET", "/api/products/1/stock", None),
+        ("GET", "/api/products/99", None),
+        ("GET", "/api/reports/export.csv?rows=100", None),
+        ("GET", "/api/reports/average-order/1999-12-31", None),
+        ("POST", "/api/orders", {"items": []}),
+    ]
+    method, path, body = visits[number % len(visits)]
+    response = client.request(method, path, json=body, headers={"X-Request-ID": f"visit-{number:04d}"})
+    assert response.headers.get_list("x-request-id") == [f"visit-{number:04d}"]
+    return response.headers["x-request-id"], response.status_code
+
+
+def completions(events: list[Event]) -> list[tuple[str, int]]:
+    return sorted((event["request_id"], event["status_code"]) for event in events if event["message"] in COMPLETIONS)
+
+
+def check_books(folder: Path, stopped: Stopped) -> None:
+    """Every event that the workers say they took is a line, and nothing was lost on the way."""
+    reports = [json.loads(path.read_text("utf-8")) for path in folder.glob("drain-*.json")]
+    for report in reports:
+        lost = {key: report[key] for key in ("filtered", "dropped", "failed", "in_flight", "timed_out")}
+        assert lost == {"filtered": 0, "dropped": 0, "failed": 0, "in_flight": 0, "timed_out": False}
+    assert sum(report["submitted"] for report in reports) == len(stopped.events())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_loses_nothing(workers: int, tmp_path: Path) -> None:
+    """Every request that was answered has exactly one completion event with its status; all of stdout is JSON."""
+    arguments = () if workers == 1 else ("--workers", str(workers))
+    with shop(tmp_path, *arguments) as server:
+        server.wait_for(lambda: server.printed().count('"Shop opened"') == workers, "the shop did not open")
+        with ThreadPoolExecutor(8) as pool:
+            answered = list(pool.map(lambda number: browse(server.client, number), range(140)))
+        stopped = server.stop()
+
+    events = stopped.events()
+    assert stopped.status in ENDED_BY_SIGTERM
+    assert completions(events) == sorted(answered)
+    assert Counter(event["message"] for event in events)["Receipt sent"] == 20
+    assert len({event["pid"] for event in events if event["message"] == "Shop opened"}) == workers
+    assert len(list(tmp_path.glob("drain-*.json"))) == workers
+    check_books(tmp_path, stopped)
+
+
+def test_each_line_stands_once(tmp_path: Path) -> None:
+    """The server's own lines and a library's records come in one shape, once; uvicorn's access line is off."""
+    with shop(tmp_path) as server:
+        assert server.client.post("/api/orders", json={**ORDER, "items": [{"product_id": 5, "quantity": 2}]}).is_success
+        assert server.client.get("/api/reports/average-order/1999-12-31").status_code == 500
+        stopped = server.stop()
+
+    events = stopped.events()
+    by_message = Counter(event["message"] for event in events)
+    assert by_message["Only 1 left of Last tin of matcha"] == 1
+    assert by_message["Order placed"] == by_message["Receipt sent"] == by_message["Shop opened"] == 1
+    assert not [event for event in events if event["logger"] == "uvicorn.access"]
+    assert [event["message"] for event in events if "exception" in event] == ["request_failed"]
+    running = [line for line in (stopped.stdout + stopped.stderr).splitlines() if "Uvicorn running on" in line]
+    assert len(running) == 1
+    assert "ZeroDivisionError" not in stopped.stderr
+
+
+def test_a_request_can_be_followed(tmp_path: Path) -> None:
+    """All events of an order carry its id: the library's, the synchronous dependency's field, the background task's."""
+    with shop(tmp_path) as server:
+        order = {**ORDER, "items": [{"product_id": 5, "quantity": 1}]}
+        server.client.post("/api/orders", json=order, headers={"X-Request-ID": "follow-me", "X-Customer": "ada"})
+        stopped = server.stop()
+
+    events = [event for event in stopped.events() if event.get("request_id") == "follow-me"]
+    messages = [event["message"] for event in events]
+    assert set(messages) == {"Only 2 left of Last tin of matcha", "Order placed", "Receipt sent", "request_completed"}
+    assert len(messages) == 4
+    assert {event.get("customer") for event in events} == {"ada"}
+    [completion] = [event for event in events if event["message"] == "request_completed"]
+    assert completion["http_route"] == "/api/orders"
+    assert completion["returning_customer"] is True
+    assert completion["order_id"] == 1
+    assert "ada@example.org" not in stopped.stdout
+
+
+def test_routes_are_templates(tmp_path: Path) -> None:
+    """A router in a router and a mounted application give the whole template; an unknown path gives none."""
+    with shop(tmp_path) as server:
+        server.client.post("/api/orders", json=ORDER)
+        for path in ("/api/orders/1/items", "/api/products/2", "/nowhere"):
+            server.client.get(path)
+        server.client.post("/backoffice/orders/1/ship")
+        server.client.get("/backoffice/health")
+        stopped = server.stop()
+
+    routes = [event.get("http_route") for event in stopped.events() if event["message"] in COMPLETIONS]
+    assert routes == [
+        "/api/orders",
+        "/api/orders/{order_id}/items",
+        "/api/products/{product_id}",
+        None,
+        "/backoffice/orders/{order_id}/ship",
+    ]
+
+
+def test_the_debug_route_agrees_with_the_drain(tmp_path: Path) -> None:
+    """It wants its token, and its figures are those of the events so far."""
+    with shop(tmp_path, SHOP_DEBUG_TOKEN="open-sesame") as server:  # noqa: S106 - a key to nothing
+        server.client.get("/api/products")
+        assert server.client.get("/debug/logging").status_code in (401, 403)
+        response = server.client.get("/debug/logging", headers={"Authorization": "Bearer open-sesame"})
+        stopped = server.stop()
+
+    figures = response.json()
+    assert figures["submitted"] >= 3
+    assert figures["submitted"] <= len(stopped.events())
+    assert set(figures["sinks"]) == {"stdout"}
+    check_books(tmp_path, stopped)
