@@ -63,5 +63,5 @@ ci: ## What CI runs
 	@bash .ci/run
 
 clean:  ## Remove the virtual environment and every cache
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

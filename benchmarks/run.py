@@ -14,8 +14,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from typing import NamedTuple
 
-from benchmarks.budgets import Figures
 from benchmarks.machine import facts
 from benchmarks.progress import say
 from benchmarks.report import budget_table, page, scenario_table
@@ -27,53 +27,64 @@ _TIMEOUT_SECONDS = 180
 _MODULES = tuple(scenario.module for scenario in SCENARIOS)
 
 
+class Session(NamedTuple):
+    """How this run is done, and what went wrong in it."""
+
+    pythons: Pythons
+    mode: list[str]
+    contenders: list[str]
+    failures: list[str]
+
+
 def main() -> None:
     """Read the command line and do it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round of each")
-    parser.add_argument("--only", action="append", choices=_MODULES, metavar="NAME", help=", ".join(_MODULES))
-    parser.add_argument("--contender", action="append", metavar="NAME", help="only these contenders")
-    options = parser.parse_args()
+    options = _options()
     began = time.monotonic()
-    pythons = prepare()
-    chosen = [scenario for scenario in SCENARIOS if not options.only or scenario.module in options.only]
+    session = Session(prepare(), ["quick"] if options.quick else [], options.contender, [])
     figures = {}
-    failures: list[str] = []
-    for scenario in chosen:
-        names = [name for name in scenario.contenders if not options.contender or name in options.contender]
-        figures[scenario.module] = _rounds(scenario, names, pythons, options.quick, failures)
-        sys.stdout.write(f"\n{scenario.title}\n{scenario_table(scenario, figures)}\n")
-        sys.stdout.flush()
-    about = facts(pythons, ROOT)
+    for scenario in SCENARIOS:
+        if not options.only or scenario.module in options.only:
+            figures[scenario.module] = _take_turns(scenario, session)
+            sys.stdout.write(f"\n{scenario.title}\n{scenario_table(scenario, figures)}\n")
+            sys.stdout.flush()
+    about = facts(session.pythons, ROOT)
     sys.stdout.write(f"\n{about.python} on {about.processor}, {about.cores} cores\n{budget_table(figures)}\n")
     say(f"{time.monotonic() - began:.0f} s")
-    if not (options.quick or options.only or options.contender or failures):
+    if session.failures:
+        raise SystemExit("failed: " + ", ".join(session.failures))
+    if not (options.quick or options.only or options.contender):
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(page(figures, about, _setups()), encoding="utf-8")
         say(f"wrote {PAGE.relative_to(ROOT)}")
-    if failures:
-        raise SystemExit("failed: " + ", ".join(failures))
 
 
-def _rounds(
-    scenario: Scenario, names: list[str], pythons: Pythons, quick: bool, failures: list[str]
-) -> dict[str, dict[str, float]]:
-    """Let the contenders take turns, and return each one's medians."""
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round of each")
+    parser.add_argument("--only", action="append", choices=_MODULES, metavar="NAME", help=", ".join(_MODULES))
+    parser.add_argument("--contender", action="append", default=[], metavar="NAME", help="only these contenders")
+    return parser.parse_args()
+
+
+def _take_turns(scenario: Scenario, session: Session) -> dict[str, dict[str, float]]:
+    """Run the contenders by turns, and return each one's medians."""
+    names = [name for name in scenario.contenders if not session.contenders or name in session.contenders]
     results: dict[str, list[dict[str, float]]] = defaultdict(list)
-    rounds = 1 if quick else scenario.rounds
+    rounds = 1 if session.mode else scenario.rounds
     for turn in range(rounds):
         for name in names:
             say(f"{scenario.module} {turn + 1}/{rounds} {name}")
-            result = _run(scenario.module, name, pythons, quick)
-            if result is None:
-                failures.append(f"{scenario.module} {name}")
-            else:
+            result = _run(scenario.module, name, session)
+            if result:
                 results[name].append(result)
+            else:
+                session.failures.append(f"{scenario.module} {name}")
     return {name: _medians(runs) for name, runs in results.items()}
 
 
-def _run(module: str, name: str, pythons: Pythons, quick: bool) -> dict[str, float] | None:
-    command = [str(pythons.of(name)), "-m", f"benchmarks.{module}", name, *(["quick"] if quick else [])]
+def _run(module: str, name: str, session: Session) -> dict[str, float]:
+    """Run one contender once; what it reported, or nothing if it failed."""
+    command = [str(session.pythons.of(name)), "-m", f"benchmarks.{module}", name, *session.mode]
     done = subprocess.run(  # noqa: S603 - our own modules
         command,
         cwd=ROOT,
@@ -86,13 +97,15 @@ def _run(module: str, name: str, pythons: Pythons, quick: bool) -> dict[str, flo
     )
     if done.returncode != 0 or not done.stdout.strip():
         say(done.stderr[-2_000:])
-        return None
+        return {}
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
 def _environment(name: str) -> dict[str, str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("FAPILOG_", "OTEL_", "PYTHON"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("FAPILOG_", "OTEL_", "PYTHON"))
+    }
     if name.startswith("ours"):
         environment["PYTHONPATH"] = str(ROOT / "src")
     return environment
@@ -103,15 +116,16 @@ def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _setups() -> list[tuple[str, str]]:
-    """Read the ``SETUP`` of each contender without importing it: not all live in one environment."""
-    rows = []
-    for folder, names in (("contenders", (*CONTENDERS, "floor")), ("asgi_apps", ("bare", *APPLICATIONS))):
-        for name in names:
-            tree = ast.parse((ROOT / "benchmarks" / folder / f"{name}.py").read_text(encoding="utf-8"))
-            for node in tree.body:
-                if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SETUP":
-                    rows.append((name, str(ast.literal_eval(node.value))))
-    return rows
+    """Read what each contender says of its set-up."""
+    rows = [(name, _setup("contenders", name)) for name in (*CONTENDERS, "floor")]
+    return rows + [(f"asgi: {name}", _setup("asgi_apps", name)) for name in ("bare", *APPLICATIONS)]
+
+
+def _setup(folder: str, name: str) -> str:
+    # Read, not imported: the contenders do not all live in one environment.
+    tree = ast.parse((ROOT / "benchmarks" / folder / f"{name}.py").read_text(encoding="utf-8"))
+    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
+    return next(str(ast.literal_eval(node.value)) for node in assigned if getattr(node.targets[0], "id", "") == "SETUP")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def main() -> None:
     lines.read()
     delays: list[int] = []
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while not ended.is_set():
@@ -31,6 +31,11 @@ def main() -> None:
         time.sleep(_POLL_SECONDS)
     if delays:
         sys.stdout.write(f"{percentile(delays, 50)} {percentile(delays, 99)}\n")
+
+
+def _wait_for_end(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from importlib.util import find_spec
 import pytest
 import pytest_asyncio
 
+from fapilog import _runtime
 from fapilog.context import current
 
 JOIN_SECONDS = 5.0
+STOP_SECONDS = 1.0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -36,7 +38,7 @@ def _missing(module: str | None = None, command: str | None = None) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stray() -> Iterator[None]:
+def _nothing_stray(_own_state: None) -> Iterator[None]:
     """Fail a test that leaves a thread running or a handler on a logger of the standard library."""
     threads = set(threading.enumerate())
     handlers = _handlers()
@@ -52,11 +54,25 @@ def _nothing_stray() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _own_context() -> Iterator[None]:
-    """Give each test the bound context it started with: all of them run in one thread."""
+def _own_state() -> Iterator[None]:
+    """Give each test a process in which nothing is bound or configured: all of them share one.
+
+    Set up before ``_nothing_stray`` and so undone after it; an engine that a test left running, and was failed
+    for, is stopped here, so that the next test is not failed for it, too.
+    """
+    state = _runtime._state
     scope = current.get()
+    engines = set(state.engines)
+    numbers, names = dict(state.levels._numbers), dict(state.levels._names)
     yield
     current.set(scope)
+    state.levels._numbers, state.levels._names = numbers, names
+    for engine in set(state.engines) - engines:
+        engine.drain(STOP_SECONDS)
+        state.engines.discard(engine)
+    state.configured = state.implicit = None
+    state.lent.clear()
+    _runtime._lead_here(None)
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from fastapi import FastAPI
+
 import fapilog
 from benchmarks.asgi_apps import order
 from benchmarks.harness import LOGGER_NAME, MESSAGE
 from fapilog.fastapi import FastAPIBuilder
-from fastapi import FastAPI
 
 EVENTS_PER_REQUEST = 2
 SETUP = "FastAPIBuilder: request id, context, completion event; get_logger() in the module"

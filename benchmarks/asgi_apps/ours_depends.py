@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
+from fastapi import Depends, FastAPI
+
 from benchmarks.asgi_apps import order
 from benchmarks.harness import MESSAGE
 from fapilog import AsyncLoggerFacade
 from fapilog.fastapi import FastAPIBuilder, get_request_logger
-from fastapi import Depends, FastAPI
 
 EVENTS_PER_REQUEST = 2
 SETUP = "the same with Depends(get_request_logger)"

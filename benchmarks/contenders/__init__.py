@@ -40,7 +40,6 @@ class Contender(Protocol):
         ...
 
 
-
 def load(name: str) -> Contender:
     """Import one contender, and no other."""
     return cast("Contender", importlib.import_module(f"benchmarks.contenders.{name}"))

@@ -5,6 +5,7 @@ pipe), so it is only used where a slow sink would otherwise stop the caller.
 """
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,7 @@ def start_slow(seconds: float, capacity: int) -> Running:
 
 def _bound() -> Running:
     logger.configure(patcher=_trace_ids)
-    scope = logger.contextualize(**BOUND)
-    scope.__enter__()  # noqa: PLC2801 - the context stays bound for the whole process
+    ExitStack().enter_context(logger.contextualize(**BOUND))  # never closed: bound for the whole process
 
     def emit(seq: int) -> None:
         logger.info(MESSAGE, seq=seq, path="/orders", status=200, duration_ms=1.5)

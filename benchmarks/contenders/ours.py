@@ -1,4 +1,4 @@
-"""This fapilog, through its public names."""
+"""The fapilog of this repository, through its public names."""
 
 import time
 from collections.abc import Sized

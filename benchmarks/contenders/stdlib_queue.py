@@ -24,11 +24,11 @@ def start_slow(seconds: float, capacity: int) -> Running:
 
 def _behind_queue(target: logging.Handler) -> Running:
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    listener = QueueListener(records, stdlib_json.json_formatted(target))  # type: ignore[arg-type]
+    listener = QueueListener(records, stdlib_json.json_formatted(target))
     listener.start()
 
     def stop() -> None:
         listener.stop()
         target.close()
 
-    return stdlib_json.attach(QueueHandler(records), stop)  # type: ignore[arg-type]
+    return stdlib_json.attach(QueueHandler(records), stop)

@@ -17,6 +17,7 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 WINDOW_SECONDS = 60.0
 _KEPT = 50
 _TEXT_LIMIT = 500
+_TYPE_NAME = type.__dict__["__name__"].__get__
 
 
 def attempt(function: Callable[..., Any], /, *args: Any) -> tuple[Any, Exception | None]:
@@ -68,7 +69,7 @@ class Diagnostics:
 
     def report(self, kind: str, text: str) -> None:
         """Count one occurrence of ``kind`` and say it, unless that kind was said within the window."""
-        text = text[:_TEXT_LIMIT]
+        text = one_line(text)
         now = self.clock.monotonic()
         with self._lock:
             self._counts[kind] += 1
@@ -95,17 +96,29 @@ class Diagnostics:
 def describe(error: BaseException) -> str:
     """Return ``Type: message`` on one line, whatever the exception's ``__str__`` does."""
     text, failed = attempt(str, error)
-    name = type(error).__name__
     if failed is not None:
-        return f"{name}: <unprintable: {type(failed).__name__}>"
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:_TEXT_LIMIT]).split())
-    return f"{name}: {line}" if line else name
+        return f"{type_name(error)}: <unprintable: {type_name(failed)}>"
+    line = one_line(str.__str__(text))
+    return f"{type_name(error)}: {line}" if line else type_name(error)
+
+
+def one_line(text: str) -> str:
+    """Return at most 500 characters of a text with every control, bidirectional or line character made a space."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:_TEXT_LIMIT]).split())
+
+
+def type_name(value: object) -> str:
+    """Return the name of a value's class, also if its metaclass has something else to say."""
+    return str(_TYPE_NAME(type(value)))
 
 
 def _to_stderr(line: str) -> None:
     """Write without the interpreter's buffers and locks: a fork or a finalising interpreter may hold them."""
     stream = sys.stderr
+    if stream is None:
+        # No console (pythonw, a daemon): descriptor 2 may by now be the application's socket.
+        return
     if stream is sys.__stderr__:
         os.write(2, line.encode("utf-8", "backslashreplace"))
-    elif stream is not None:
+    else:
         stream.write(line)

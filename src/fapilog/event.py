@@ -130,7 +130,7 @@ def to_event(record: Sequence[Any], names: Names, resource: Mapping[str, Any]) -
 
     Precedence is call > bound logger > context > resource. A field of the call or of a bound logger whose name
     is reserved is kept under ``name_``; the context may set the request id and, without an active span, the
-    trace ids. The dict is new; its nested values are the record's.
+    trace ids. The dict is new, and so are containers that other events share: a stage may write into it.
     """
     time_ns, levelno, origin, message, fields, bound, local, shared, span, extra = record
     event: EventDict = {
@@ -145,10 +145,11 @@ def to_event(record: Sequence[Any], names: Names, resource: Mapping[str, Any]) -
     tail = _tail(extra, resource)
     for key, value in context.items():
         if key not in IDENTITY_KEYS:
-            event[_free(key, _NOT_CONTEXT, event)] = value
-    for part in (bound, fields):
-        for key, value in part.items():
-            event[_free(key, _NOT_A_FIELD, part) if key in _NOT_A_FIELD else key] = value
+            event[_free(key, _NOT_CONTEXT, context)] = _own(value)
+    for key, value in bound.items():
+        event[_free(key, _NOT_A_FIELD, bound)] = _own(value)
+    for key, value in fields.items():
+        event[_free(key, _NOT_A_FIELD, fields)] = value
     for key, value in tail.items():
         event.setdefault(key, value)
     return event
@@ -185,6 +186,13 @@ def _tail(extra: Extra | None, resource: Mapping[str, Any]) -> EventDict:
         tail["stack"] = extra.stack
     tail.update(resource)
     return tail
+
+
+def _own(value: Any) -> Any:
+    """Return a plain value with containers of its own."""
+    if type(value) is dict:
+        return {key: _own(item) for key, item in value.items()}
+    return [_own(item) for item in value] if type(value) is list else value
 
 
 def _free(key: str, taken: frozenset[str], beside: Mapping[str, Any]) -> str:

@@ -25,45 +25,39 @@ Processor = Callable[[EventDict], EventDict | None]
 class Batch:
     """What a sink is given: some events in order, serialised once for all sinks of one format.
 
-    Immutable and safe to read from any thread.
-
-    Attributes:
-        lines: All events as one run of bytes, each ended by a newline (a pretty event may hold more
-            newlines inside). Empty for a sink whose ``format`` is None.
-        ends: For each event the offset in ``lines`` where it ends.
+    Immutable and safe to read from any thread. ``size_bytes`` is the length of ``lines``.
+    For a sink whose ``format`` is None there are no lines.
     """
 
-    __slots__ = ("_build", "_count", "_events", "ends", "lines")
+    __slots__ = ("_build", "_count", "_events", "_joined", "_lines", "size_bytes")
 
     def __init__(
-        self,
-        lines: bytes,
-        ends: Sequence[int],
-        build_events: Callable[[], list[EventDict]],
-        count: int | None = None,
+        self, lines: Sequence[bytes], build_events: Callable[[], list[EventDict]], count: int | None = None
     ) -> None:
-        """Hold the bytes; the dicts are built when somebody asks.
+        """Hold the lines; the dicts are built when somebody asks.
 
         Args:
-            lines: The serialised events, or empty.
-            ends: Their ends in ``lines``, or empty.
+            lines: The serialised events, each ended by a newline; or none at all.
             build_events: Builds the dicts, in the same order.
-            count: How many events; default ``len(ends)``.
+            count: How many events; default ``len(lines)``.
         """
-        self.lines = lines
-        self.ends = ends
+        self._lines = lines
+        self._joined: bytes | None = None
         self._build = build_events
         self._events: list[EventDict] | None = None
-        self._count = len(ends) if count is None else count
+        self._count = len(lines) if count is None else count
+        self.size_bytes = sum(map(len, lines))
 
     def __len__(self) -> int:
         """Return the number of events."""
         return self._count
 
     @property
-    def size_bytes(self) -> int:
-        """The length of ``lines``."""
-        return len(self.lines)
+    def lines(self) -> bytes:
+        """All events as one run of bytes, each ended by a newline (a pretty event may hold more of them inside)."""
+        if self._joined is None:
+            self._joined = b"".join(self._lines)
+        return self._joined
 
     @property
     def events(self) -> list[EventDict]:
@@ -74,7 +68,7 @@ class Batch:
 
     def line(self, index: int) -> bytes:
         """Return one event's bytes, newline included."""
-        return self.lines[self.ends[index - 1] if index else 0 : self.ends[index]]
+        return self._lines[index]
 
 
 @runtime_checkable
@@ -115,12 +109,12 @@ class Format(Protocol):
 
     name: str
 
-    def encode_records(self, records: Sequence[Any], out: bytearray, ends: list[int]) -> None:
-        """Append the lines of captured records, and where each ends. Never raises for what an event holds."""
+    def encode_records(self, records: Sequence[Any]) -> list[bytes]:
+        """Return the lines of captured records, newlines included. Never raises for what an event holds."""
         ...
 
-    def encode_events(self, events: Sequence[EventDict], out: bytearray, ends: list[int]) -> None:
-        """Append the lines of flat dicts, and where each ends. Never raises for what an event holds."""
+    def encode_events(self, events: Sequence[EventDict]) -> list[bytes]:
+        """Return the lines of flat dicts, newlines included. Never raises for what an event holds."""
         ...
 
     def reset(self) -> None:

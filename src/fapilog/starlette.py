@@ -1,19 +1,71 @@
 """Starlette: a builder that returns a lifespan, and the route template of a request.
 
+The documented form::
+
     app = Starlette(routes=…, lifespan=StarletteBuilder().with_preset("fastapi").build())
 """
 
+import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
 from starlette.routing import BaseRoute, Host, Mount
+
+from fapilog.asgi.routes import RouteOf
+from fapilog.errors import ConfigError
+from fapilog.hosting import EdgeBuilder
 
 __all__ = ["StarletteBuilder"]
 
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z_][A-Za-z0-9_]*)?\}")
 _REST = "{path:path}"
 _DEEPEST = 20
+
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
+
+
+class StarletteBuilder(EdgeBuilder):
+    """Builds the lifespan that puts fapilog in front of a Starlette application.
+
+    ``Starlette(lifespan=StarletteBuilder().with_preset("fastapi").build())``. While the lifespan runs the middleware
+    stands outermost, the engine is the process's default, and the server's loggers are taken over. Where no
+    lifespan runs (``lifespan="off"``, a test client that was not entered) nothing is installed; for that there is
+    ``FapilogMiddleware``.
+    """
+
+    def build(self, lifespan: Lifespan | None = None) -> Lifespan:
+        """Return the lifespan. It may run again after it has ended.
+
+        Args:
+            lifespan: The application's own, which runs inside: what it yields becomes the state, what it raises goes
+                on unchanged, and the drain comes after its end in any case.
+
+        Raises:
+            ConfigError: If any value cannot be used.
+        """
+        own = _checked(lifespan)
+        edge = self.edge("middleware_stack", self._route_of)
+
+        @asynccontextmanager
+        async def fapilog_lifespan(app: Any) -> AsyncIterator[Any]:
+            if app.middleware_stack is None:
+                # Called by hand, not through the application, which would have built it for its lifespan scope.
+                app.middleware_stack = app.build_middleware_stack()
+            async with edge.serve(app):
+                if own is None:
+                    yield None
+                else:
+                    async with own(app) as state:
+                        yield state
+
+        return fapilog_lifespan
+
+    @staticmethod
+    def _route_of(app: Any) -> RouteOf:
+        return RouteTemplates(app)
 
 
 class _Place(NamedTuple):
@@ -134,3 +186,18 @@ def _unknown(scope: Any, root: str) -> str | None:
     template = getattr(route, "path_format", None)
     nowhere = scope.get("root_path", "").rstrip("/") == root
     return template if isinstance(template, str) and nowhere else None
+
+
+def _checked(lifespan: Any) -> Lifespan | None:
+    """Return the user's lifespan as a context manager factory.
+
+    Raises:
+        ConfigError: If it is something else.
+    """
+    if lifespan is None:
+        return None
+    if inspect.isasyncgenfunction(lifespan):
+        return asynccontextmanager(lifespan)
+    if not callable(lifespan) or inspect.iscoroutinefunction(lifespan) or inspect.isgeneratorfunction(lifespan):
+        raise ConfigError.wrong("build(lifespan)", lifespan, "a function decorated with @asynccontextmanager")
+    return lifespan  # type: ignore[no-any-return]

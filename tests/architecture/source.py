@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 
 SRC = Path(__file__).parents[2] / "src"
+ROOT = "fapilog"
+COMPUTED = "<computed>"
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -53,7 +55,10 @@ class Import:
 
 
 def imports(module: Module) -> Iterator[Import]:
-    """Yield what a module imports, anywhere in it: in functions, under TYPE_CHECKING, by ``import_module("…")``."""
+    """Yield what a module imports, anywhere in it: in functions, under TYPE_CHECKING, by ``import_module("…")``.
+
+    A string that is the name of a module of the package counts as an import of it.
+    """
     known = {it.name for it in modules()}
     for node, function in walk(module.tree):
         for target in _targets(node, module, known):
@@ -74,9 +79,11 @@ def _targets(node: ast.AST, module: Module, known: set[str]) -> list[str]:
         base = _absolute(node, module)
         # `from fapilog import context` imports the module fapilog.context; `from fapilog import get_logger` a name.
         return [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
+    if isinstance(node, ast.Constant) and node.value in known and node.value != ROOT:
+        return [str(node.value)]  # handed to a loader, here or elsewhere
     if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {"import_module", "__import__"}:
         name = node.args[0]
-        return [name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "<computed>"]
+        return [name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else COMPUTED]
     return []
 
 

@@ -13,6 +13,7 @@ A container that nothing writes to is a constant and may stand anywhere.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -129,6 +130,7 @@ def _is_constant(value: ast.expr, module: Module, written: bool) -> bool:  # noq
     return _is_stateless_class(name)
 
 
+@cache
 def _is_stateless_class(name: str) -> bool:
     """Tell whether a class of the package is immutable: an enum, a named tuple, frozen, or never writes to self."""
     found = [
@@ -159,6 +161,7 @@ def _stores(tree: ast.AST) -> Iterator[ast.expr]:
             yield ast.Attribute(node.args[0], "?", ast.Store(), lineno=node.lineno)
 
 
+@cache
 def _written() -> set[tuple[str, str]]:
     """Return the module-level names, with their modules, that code anywhere in the package writes into."""
     return {found for module in modules() for found in _written_by(module)}

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fapilog.stdlib.records import REPORTED, level_of, name_of, read, was_reported
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fapilog.stdlib.records import REPORTED, level_of, name_of, read, was_reported
 
 
 def record(message: object = "hello", *args: object, name: str = "app", **extra: object) -> logging.LogRecord:

@@ -18,6 +18,7 @@ app = FastAPI(lifespan=FastAPIBuilder().with_preset("fastapi").skip_paths("/heal
 plain = Starlette(lifespan=StarletteBuilder().build())
 litestar = Litestar(plugins=[FapilogPlugin()])
 wrapped = FapilogMiddleware(plain)
+app.add_middleware(FapilogMiddleware)
 
 
 @app.get("/")

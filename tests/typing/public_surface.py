@@ -35,7 +35,7 @@ def synchronous() -> None:
     assert_type(logger, SyncLoggerFacade)
     assert_type(logger.name, str)
     assert_type(logger.info("paid", order=7, card=Sensitive("4111")), None)
-    assert_type(logger.error("failed %s", "twice", exc_info=True, stack_info=True), None)
+    assert_type(logger.error("failed %s", "twice", exc_info=ValueError(), stack_info=True), None)
     assert_type(logger.log("NOTICE", "text", key=b"bytes"), None)
     assert_type(logger.bind(user=1), SyncLoggerFacade)
     assert_type(logger.unbind("user"), SyncLoggerFacade)

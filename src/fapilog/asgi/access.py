@@ -1,27 +1,170 @@
 """The completion event: what a request was, in one wide event on the logger ``fapilog.request``.
 
-========================  ============================================================================
-``request_completed``     an answer went out, or the client left before; INFO, from status 500 on ERROR
-``request_failed``        the application raised; ERROR, with ``exception``
-``websocket_opened``      the application accepted a WebSocket; INFO
-``websocket_closed``      … and it is over, with ``close_code``; INFO
-``websocket_refused``     the application did not accept; INFO
-``websocket_failed``      the application raised; ERROR, with ``exception``
-========================  ============================================================================
+=======================  ===========================================================================
+``request_completed``    an answer went out, or the client left before; INFO, from status 500 on ERROR
+``request_failed``       the application raised; ERROR, with ``exception``
+``websocket_opened``     the application accepted a WebSocket; INFO
+``websocket_closed``     … and it is over, with ``close_code``; INFO
+``websocket_refused``    the application did not accept it; INFO
+``websocket_failed``     the application raised; ERROR, with ``exception``
+=======================  ===========================================================================
+
+``outcome`` is ``ok`` (the answer went out, below 400), ``client_error`` (400 to 499), ``server_error`` (from 500 on, or
+the application raised, or it stopped in the middle of an answer) or ``client_disconnected`` (before the answer was
+complete).
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+from fapilog import _runtime
 from fapilog.asgi.headers import USER_AGENT, HeaderReader, text
-from fapilog.asgi.routes import RouteOf
+from fapilog.asgi.routes import RouteOf, route_of
 from fapilog.asgi.rules import AsgiOptions, Rules
 from fapilog.coerce import cut_text, to_plain_fields
 from fapilog.context import OUTSIDE, current
-from fapilog.diagnostics import Diagnostics, describe
-from fapilog.event import IDENTITY_KEYS, Origin
-from fapilog.levels import ERROR
-from fapilog.logger.capture import active_span, submit
+from fapilog.diagnostics import attempt, describe
+from fapilog.event import IDENTITY_KEYS, Origin, identity_of
+from fapilog.levels import LevelTable
+from fapilog.logger.capture import active_span
+from fapilog.logger.methods import LevelMethod, make_level_method
 
-if TYPE_CHECKING:
-    from fapilog.asgi.exchange import Exchange
+LOGGER = "fapilog.request"
+MAX_PATH = 1_024
+MAX_METHOD = 64
+OK, CLIENT_ERROR, SERVER_ERROR = "ok", "client_error", "server_error"
+DISCONNECTED = "client_disconnected"
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"))
+OTHER = "_OTHER"
+_PARAMETERS = frozenset(("exc_info", "stack_info"))
+_CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
+
+
+class Asked(Protocol):
+    """What of an exchange says which request it is."""
+
+    scope: Any
+    found: dict[bytes, bytes]
+    path: str
+
+
+class AccessLog:
+    """Builds the completion events and hands them in. Thread-safe but for the counts of what was held back.
+
+    Args:
+        options: What to emit, and at which levels.
+        headers: Reads the client's address and the headers to show.
+        route_of: Finds the route template; whatever it raises is counted and reported, never raised.
+    """
+
+    def __init__(self, options: AsgiOptions, headers: HeaderReader, route_of: RouteOf = route_of) -> None:
+        """Resolve the levels.
+
+        Raises:
+            ConfigError: If a level is neither a standard name nor a number.
+        """
+        table = LevelTable()
+        self.enabled = options.access_log
+        self.rules = Rules(options)
+        self._headers = headers
+        self._route_of = route_of
+        self._logger = _runtime.get_logger(LOGGER)
+        self._origin: Origin = _runtime.origin(LOGGER)
+        # The way of an ordinary log call, at the levels that were asked for: there is no cheaper one.
+        self._done: LevelMethod = make_level_method("done", table.number(options.level, "level"), None)
+        self._bad: LevelMethod = make_level_method("bad", table.number(options.error_level, "error_level"), None)
+
+    def span_ids(self) -> dict[str, Any] | None:
+        """Return the ids of the active span as context fields, or None if there is none.
+
+        Asked at the start of an answer, because some instrumentation has its span active only then.
+        """
+        span = active_span(self._origin.queue)
+        return None if span is None else identity_of({}, span) or None
+
+    def describe(self, asked: Asked) -> dict[str, Any]:
+        """Return the fields that say which request it was; unknown ones are left out."""
+        scope, found = asked.scope, asked.found
+        fields: dict[str, Any] = {}
+        template, failed = attempt(self._route_of, scope)
+        if failed is not None:
+            self.diagnose("asgi_route", failed)
+        elif template is not None:
+            fields["http_route"] = template
+        path = asked.path
+        fields["path"] = path if len(path) <= MAX_PATH else cut_text(path, MAX_PATH)
+        peer = scope.get("client")
+        address = peer[0] if peer else None
+        client = self._headers.client(address, found)
+        if client:
+            fields["client_ip"] = client
+        if client != address:
+            fields["peer_ip"] = address
+        if USER_AGENT in found:
+            fields["user_agent"] = text(found[USER_AGENT])
+        shown = self._headers.shown(found)
+        if shown:
+            fields["request_headers"] = shown
+        return fields
+
+    def emit(self, message: str, fields: dict[str, Any], noted: Mapping[str, Any], *, is_error: bool) -> None:
+        """Hand in the event of a request whose application raised nothing, with what was noted on top.
+
+        A noted field never takes the place of a measured one; it is then kept under ``name_``.
+        """
+        if noted:
+            _add_noted(fields, noted)
+        (self._bad if is_error else self._done)(self._logger, message, **fields)
+
+    def emit_failure(
+        self, message: str, fields: dict[str, Any], noted: Mapping[str, Any], error: BaseException
+    ) -> None:
+        """Hand in the event of an application that raised, at ERROR.
+
+        The exception is marked, so that the server's line about the same one can be left out.
+        """
+        _add_noted(fields, noted)
+        self._logger.error(message, exc_info=error, **fields)
+        # Exceptions with slots and without a dict exist; then the server's line stays.
+        attempt(setattr, error, "__fapilog_reported__", True)
+
+    def diagnose(self, kind: str, error: BaseException) -> None:
+        """Count and report something that went wrong in the middleware itself; never raises."""
+        engine, _ = attempt(_runtime.default_engine)
+        if engine is not None:
+            engine.diagnostics.report(kind, describe(error))
+
+
+def _add_noted(fields: dict[str, Any], noted: Mapping[str, Any]) -> None:
+    for key, value in noted.items():
+        name = key
+        while name in fields or name in _PARAMETERS:
+            name += "_"
+        if key not in IDENTITY_KEYS:
+            fields[name] = value
+
+
+def method_fields(method: str) -> dict[str, Any]:
+    """Return the method, or ``_OTHER`` and the original beside it: labels come from a closed set."""
+    if method in METHODS:
+        return {"http_method": method}
+    return {"http_method": OTHER, "http_method_original": cut_text(method, MAX_METHOD)}
+
+
+def outcome_of(status: int) -> str:
+    """Return the outcome of an answer that went out whole."""
+    if status < _CLIENT_ERRORS:
+        return OK
+    return CLIENT_ERROR if status < _SERVER_ERRORS else SERVER_ERROR
+
+
+def annotate(**fields: Any) -> None:
+    """Add fields to the completion event of the current request, by value; of a WebSocket, to its last event.
+
+    From anywhere in the request: async or sync endpoints and dependencies, threads and tasks that carry its context.
+    The last value of a name wins; one that the event already has is kept under ``name_``. Outside a request nothing
+    happens. After the completion event nothing happens either. Thread-safe; raises nothing that the values raise.
+    """
+    request = current.get().request
+    if request is not OUTSIDE:
+        request.note(to_plain_fields(fields))

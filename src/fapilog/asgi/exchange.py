@@ -14,16 +14,18 @@ from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 
-from fapilog.asgi.access import AccessLog
+from fapilog.asgi.access import DISCONNECTED, OK, SERVER_ERROR, AccessLog, method_fields, outcome_of
 from fapilog.asgi.headers import TRACEPARENT, HeaderReader, request_id_of, trace_ids_of, with_header
 from fapilog.context import RequestContext, Scope, current
 from fapilog.diagnostics import attempt
+from fapilog.event import IDENTITY_KEYS
 
 MARK = "fapilog"
+_NO_ANSWER = 500
 _NOTHING: dict[str, Any] = {}
 _DEPARTURES = frozenset(("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"))
 
@@ -52,8 +54,6 @@ class Exchange:
         "client_request_id", "complete", "context", "disconnected", "ended", "found", "path", "received", "root_path",
         "scope", "sent", "started", "status",
     )  # fmt: skip
-
-    STARTS: ClassVar[str] = "http.response.start"
 
     def __init__(
         self,
@@ -202,7 +202,47 @@ class Exchange:
         return type(error).__name__ in _DEPARTURES
 
     def _report(self, error: BaseException | None, now: float) -> None:
-        self._access.http(self, error, now)
+        access = self._access
+        if not access.enabled:
+            return
+        departed = error is not None and self.has_departed(error)
+        failure = None if departed else error
+        gone = self.disconnected or (departed and not self.complete)
+        status = self.status
+        if status is None and not gone:
+            status = _NO_ANSWER
+        outcome = self._outcome(status, gone=gone, failed=failure is not None)
+        is_error = failure is not None or outcome == SERVER_ERROR
+        if not is_error and not access.rules.emits(self.path, self.root_path, success=outcome == OK):
+            return
+        fields = method_fields(self.scope["method"])
+        fields.update(access.describe(self))
+        if status is not None:
+            fields["status_code"] = status
+        fields["duration_ms"] = round(((self.ended or now) - self.started) * 1e3, 3)
+        fields["total_ms"] = round((now - self.started) * 1e3, 3)
+        fields["request_bytes"] = self.received
+        fields["response_bytes"] = 0 if fields["http_method"] == "HEAD" else self.sent
+        fields["outcome"] = outcome
+        self._emit("request_completed" if failure is None else "request_failed", fields, failure, is_error=is_error)
+
+    def _emit(self, message: str, fields: dict[str, Any], failure: BaseException | None, *, is_error: bool) -> None:
+        """Emit an event of this request, with what was noted on it, under the id that it has by now."""
+        if self.client_request_id is not None:
+            fields["client_request_id"] = self.client_request_id
+        noted = self.context.noted
+        if noted and not noted.keys().isdisjoint(IDENTITY_KEYS):
+            self.context.share({key: noted[key] for key in IDENTITY_KEYS if key in noted})
+        if failure is None:
+            self._access.emit(message, fields, noted, is_error=is_error)
+        else:
+            self._access.emit_failure(message, fields, noted, failure)
+
+    def _outcome(self, status: int | None, *, gone: bool, failed: bool) -> str:
+        if gone or status is None:
+            return DISCONNECTED
+        # The application that ends in the middle of its answer has failed as much as one that raises.
+        return SERVER_ERROR if failed or not self.ended else outcome_of(status)
 
 
 def _declared_length(headers: Any) -> int:

@@ -90,9 +90,7 @@ class HeaderReader:
 
     def shown(self, found: Mapping[bytes, bytes]) -> dict[str, str]:
         """Return the headers that the options ask for, as text; the mask for those that hold credentials."""
-        return {
-            name: MASK if secret else text(found[key]) for key, name, secret in self._shown if key in found
-        }
+        return {name: MASK if secret else text(found[key]) for key, name, secret in self._shown if key in found}
 
     def client(self, peer: str | None, found: Mapping[bytes, bytes]) -> str | None:
         """Return the client's address: the peer, or what trusted proxies say who was before them.

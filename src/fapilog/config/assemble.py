@@ -80,9 +80,7 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     )
 
 
-def _output(
-    choice: SinkChoice, formats: dict[str, Format], levels: LevelTable, resource: Mapping[str, Any]
-) -> Output:
+def _output(choice: SinkChoice, formats: dict[str, Format], levels: LevelTable, resource: Mapping[str, Any]) -> Output:
     sink = _sink(choice)
     name = getattr(sink, "format", "json")
     if name is None:

@@ -1,7 +1,7 @@
 """The books: what became of every event, per sink and for the engine.
 
-The identity ``submitted = delivered + filtered + dropped + failed + in_flight`` holds whenever the lock is free. For one
-sink an event is settled when its channel says so; for the engine when every channel has, and the worst of the
+The identity ``submitted = delivered + filtered + dropped + failed + in_flight`` holds whenever the lock is free. For
+one sink an event is settled when its channel says so; for the engine when every channel has, and the worst of the
 outcomes counts: failed, then dropped, then delivered.
 """
 
@@ -45,9 +45,7 @@ class Accounts:
         self.failed: Counter[str] = Counter()
         self.sinks: dict[str, SinkAccount] = {}
 
-    def open_slice(
-        self, piece: Slice, taken: int, filtered: Counter[str], accounts: Collection[SinkAccount]
-    ) -> None:
+    def open_slice(self, piece: Slice, taken: int, filtered: Counter[str], accounts: Collection[SinkAccount]) -> None:
         """Begin to account for a slice that goes to these sinks.
 
         Args:

@@ -10,6 +10,8 @@ from fapilog.levels import ERROR
 from fapilog.protocols import Batch, Format
 from fapilog.units import parse_duration, parse_size
 
+_RACING_THREADS = 1_000
+
 
 @dataclass(frozen=True)
 class BatchOptions:
@@ -45,11 +47,28 @@ class BufferBounds:
         events: Events of any level.
         reserve: More events of ERROR and above.
         size_bytes: Serialised bytes.
+        pressed_events: How many events are so much that callers should wait.
+        pressed_bytes: How many bytes are.
     """
 
     events: int
     reserve: int
     size_bytes: int
+    pressed_events: int
+    pressed_bytes: int
+
+
+def bounds_for(capacity: int, reserve: int, max_bytes: int, *, wait: bool) -> BufferBounds:
+    """Return the bounds of a sink's buffer behind a queue of these bounds.
+
+    Under drop they are the queue's. When callers wait they are held back at those, and the buffer is larger by what may
+    be on its way at that moment: a whole queue as one slice before anybody looked, another one behind it, and a record
+    of each thread that was just logging.
+    """
+    if not wait:
+        return BufferBounds(capacity, reserve, max_bytes, capacity, max_bytes)
+    on_the_way = 2 * (capacity + reserve) + _RACING_THREADS
+    return BufferBounds(capacity + on_the_way, reserve, 3 * max_bytes, capacity, max_bytes)
 
 
 class Buffer:
@@ -102,6 +121,12 @@ class Buffer:
             self.size_bytes -= taken
         return pieces
 
+    def pressed(self, *, was: bool) -> bool:
+        """Tell whether so much waits that callers should: over the bound to begin, over half of it to go on."""
+        share = 0.5 if was else 1.0
+        bounds = self._bounds
+        return self.events > bounds.pressed_events * share or self.size_bytes > bounds.pressed_bytes * share
+
     def join(self, pieces: Sequence[Piece]) -> Batch:
         """Return the pieces as one batch in the sink's format."""
         return join(pieces, self._form)
@@ -120,7 +145,7 @@ class Buffer:
         batch = piece.batch(self._form)
         fit = used = 0
         for index in indexes[:events]:
-            used += len(batch.line(index)) if batch.ends else 0
+            used += len(batch.line(index)) if batch.size_bytes else 0
             if used > size:
                 break
             fit += 1

@@ -25,6 +25,7 @@ from fapilog.protocols import Batch, Format, Sink
 from fapilog.units import parse_duration, parse_size
 
 BUFFER_FULL = "sink_buffer_full"
+_MOST_AT_ONCE = 10_000
 _NOT_OPEN = "not open"
 _INTERRUPTED = "interrupted"
 _REOPEN_SECONDS = 1.0
@@ -173,9 +174,8 @@ class ThreadChannel:
     def __init__(self, books: Books, form: Format | None, options: BatchOptions, bounds: BufferBounds) -> None:
         """Make a channel that is not open."""
         self.books = books
-        self._bounds = bounds
         self._max_bytes = parse_size(options.max_bytes, "with_batch(max_bytes)")
-        self._buffer = Buffer(_hard(bounds), form)
+        self._buffer = Buffer(bounds, form)
         self._ready = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -195,11 +195,11 @@ class ThreadChannel:
         self._begin()
 
     def hurry(self) -> None:
-        """The thread never waits for more."""
+        """Do nothing: the thread never waits for more."""
 
     def pressed(self, *, was: bool) -> bool:
         """Tell whether the buffer is over its bound, or has not fallen to half of it."""
-        return _pressed(self._buffer, self._bounds, was=was)
+        return self._buffer.pressed(was=was)
 
     def abandon(self, reason: str) -> None:
         """Drop what the thread has not begun to write."""
@@ -214,7 +214,8 @@ class ThreadChannel:
             self._ready.notify()
         thread = self._thread
         deadline = asyncio.get_running_loop().time() + _CLOSE_PATIENCE_SECONDS
-        while thread is not None and thread.is_alive() and asyncio.get_running_loop().time() < deadline:
+        # A thread cannot be awaited, and one that hangs in its sink sets no event.
+        while thread is not None and thread.is_alive() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         if thread is not None and thread.is_alive():
             self.books.diagnostics.report(f"sink {self.books.sink.name}", "did not return when the engine stopped")
@@ -234,7 +235,7 @@ class ThreadChannel:
             with self._ready:
                 while not self._buffer.events and not self._stopping:
                     self._ready.wait()
-                pieces = self._buffer.next_pieces(self._bounds.events, self._max_bytes)
+                pieces = self._buffer.next_pieces(_MOST_AT_ONCE, self._max_bytes)
             if not pieces:
                 break
             opened = opened or _run_alone(_opened(self.books))
@@ -264,13 +265,12 @@ class LoopChannel:
     ) -> None:
         """Make a channel that is not open."""
         self.books = books
-        self._bounds = bounds
         self._clock = clock
         self._max_events = options.max_events
         self._max_bytes = parse_size(options.max_bytes, "with_batch(max_bytes)")
         self._max_age = parse_duration(options.max_age_seconds, "with_batch(max_age_seconds)")
         self._lock = threading.RLock()
-        self._buffer = Buffer(_hard(bounds), form)
+        self._buffer = Buffer(bounds, form)
         self._oldest = 0.0
         self._hurry = self._stopping = False
         self._wake: asyncio.Event | None = None
@@ -301,7 +301,7 @@ class LoopChannel:
 
     def pressed(self, *, was: bool) -> bool:
         """Tell whether the buffer is over its bound, or has not fallen to half of it."""
-        return _pressed(self._buffer, self._bounds, was=was)
+        return self._buffer.pressed(was=was)
 
     def abandon(self, reason: str) -> None:
         """Drop what the task has not begun to write."""
@@ -356,16 +356,6 @@ class LoopChannel:
         if not self._buffer.events:
             return _REOPEN_SECONDS * 3600
         return self._oldest + self._max_age - self._clock.monotonic()
-
-
-def _hard(bounds: BufferBounds) -> BufferBounds:
-    """Return the bound at which events are dropped: over it there must be room for what the queue still holds."""
-    return BufferBounds(2 * bounds.events + bounds.reserve, bounds.reserve, 2 * bounds.size_bytes)
-
-
-def _pressed(buffer: Buffer, bounds: BufferBounds, *, was: bool) -> bool:
-    share = 0.5 if was else 1.0
-    return buffer.events > bounds.events * share or buffer.size_bytes > bounds.size_bytes * share
 
 
 def _run_alone(work: Coroutine[Any, Any, T]) -> T:

@@ -54,13 +54,11 @@ class Slice:
         name = form.name if form is not None else ""
         batch = self._batches.get(name)
         if batch is None:
-            out, ends = bytearray(), list[int]()
+            lines: list[bytes] = []
             if form is not None:
-                if self._events is None:
-                    form.encode_records(self._records or (), out, ends)
-                else:
-                    form.encode_events(self._events, out, ends)
-            batch = self._batches[name] = Batch(bytes(out), ends, self.events, len(self))
+                records = self._records
+                lines = form.encode_events(self._events or ()) if records is None else form.encode_records(records)
+            batch = self._batches[name] = Batch(lines, self.events, len(self))
         return batch
 
 
@@ -72,15 +70,6 @@ def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
     """Return one batch of all the pieces, in order."""
     if len(pieces) == 1 and len(pieces[0][1]) == len(pieces[0][0]):
         return pieces[0][0].batch(form)
-    lines, ends, total, count = list[bytes](), list[int](), 0, 0
-    for piece, indexes in pieces:
-        count += len(indexes)
-        if form is None:
-            continue
-        batch = piece.batch(form)
-        for index in indexes:
-            line = batch.line(index)
-            total += len(line)
-            lines.append(line)
-            ends.append(total)
-    return Batch(b"".join(lines), ends, lambda: [piece.events()[i] for piece, indexes in pieces for i in indexes], count)
+    lines = [piece.batch(form).line(i) for piece, indexes in pieces for i in indexes] if form is not None else []
+    count = sum(len(indexes) for _, indexes in pieces)
+    return Batch(lines, lambda: [piece.events()[i] for piece, indexes in pieces for i in indexes], count)

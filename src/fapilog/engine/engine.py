@@ -13,15 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.context import get_current
+from opentelemetry.context import _RUNTIME_CONTEXT, get_current
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.delivery.accounts import Accounts
-from fapilog.delivery.buffer import BatchOptions, BufferBounds
+from fapilog.delivery.buffer import BatchOptions, bounds_for
 from fapilog.delivery.channel import Books, Channel, InlineChannel, LoopChannel, ThreadChannel
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult
@@ -88,11 +89,9 @@ class Engine:
         self.on_start: Callable[[], None] = _nothing
         self.diagnostics = parts.diagnostics
         self.levels = LevelRules(parts.level, parts.levels)
-        self.queue = EventQueue(parts.queue, parts.levels, self._start, get_current, _SPAN_KEY)
+        self.queue = EventQueue(parts.queue, parts.levels, self._start, _context_reader(), _SPAN_KEY)
         self.started_at = parts.clock.monotonic()
-        self._stages = Stages(
-            parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors
-        )
+        self._stages = Stages(parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors)
         self._origins: dict[str, Origin] = {}
         self._adopted: set[Origin] = set()
         self._own = Origin("fapilog", self.queue)
@@ -241,7 +240,8 @@ class Engine:
 
     def _make_channels(self) -> list[Channel]:
         options, parts = self.parts.queue, self.parts
-        bounds = BufferBounds(options.capacity, options.reserve, self.queue.max_bytes)
+        wait = options.policy == "wait"
+        bounds = bounds_for(options.capacity, options.reserve, self.queue.max_bytes, wait=wait)
         blocking = [o.sink for o in parts.outputs if getattr(o.sink, "blocks", True)]
         channels: list[Channel] = []
         for output in parts.outputs:
@@ -389,3 +389,13 @@ class Engine:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _context_reader() -> Callable[[], Any]:
+    """Return what reads OpenTelemetry's current context.
+
+    The default runtime context keeps it in a ContextVar; reading that itself saves two Python calls (50 of 80 ns) on
+    every log call. With any other runtime context it is the API's function.
+    """
+    variable = getattr(_RUNTIME_CONTEXT, "_current_context", None)
+    return variable.get if isinstance(variable, ContextVar) else get_current

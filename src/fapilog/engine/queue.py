@@ -7,7 +7,7 @@
 Bounded in events and in bytes. An ordinary event counts ``EVENT_BYTES``; a larger one what it holds. ``policy="drop"``
 never waits. Under ``policy="wait"`` a call that finds no room leaves its record in line; the worker admits those in
 order once the queue is half empty, so that nobody starves, and a record whose time is over gets the room there is or
-is counted as dropped.
+is counted as dropped. Threads bound the line by blocking; of asynchronous calls nobody awaits, 10 000 may be in it.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ EVENT_BYTES = 1024
 QUEUE_FULL = "queue_full"
 AFTER_SHUTDOWN = "after_shutdown"
 _LEVEL, _EXTRA = 1, 9
+_MOST_FORGOTTEN = 10_000
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class EventQueue:
             if (
                 not self._waits
                 or self._wait_seconds == 0
-                or len(self._line) >= self.options.capacity
+                or (len(self._line) >= _MOST_FORGOTTEN and (may_await or on_loop))
                 or (on_loop and not self._line)
             ):
                 self.dropped[QUEUE_FULL] += 1

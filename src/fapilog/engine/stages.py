@@ -1,7 +1,7 @@
 """The user's stages, in their fixed order: filters, enrichers, redactors, processors.
 
-A stage that raises is counted and reported, and the event goes on without it; only a redactor fails closed: what is left
-of the event is its time, level and logger, and a note.
+A stage that raises is counted and reported, and the event goes on without it; only a redactor fails closed: what is
+left of the event is its time, level and logger, and a note.
 """
 
 from collections import Counter

@@ -19,8 +19,8 @@ from fapilog.clock import Clock
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.channel import Channel
 from fapilog.delivery.slices import Slice
-from fapilog.engine.queue import EventQueue
 from fapilog.diagnostics import attempt
+from fapilog.engine.queue import EventQueue
 from fapilog.engine.stages import Stages
 from fapilog.event import EventDict
 
@@ -86,7 +86,7 @@ class Worker:
                 last_event = now
                 if now - last_turn < _LOOP_TURN_SECONDS:
                     # Let the application's threads in; writing did so too, but not every slice is written here.
-                    time.sleep(0)
+                    time.sleep(0)  # noqa: ASYNC251 - a yield of the interpreter lock, not of the loop
                     continue
                 last_turn = now
                 await asyncio.sleep(0)
@@ -111,7 +111,7 @@ class Worker:
             records = self._queue.take(LARGE_SLICE_EVENTS if backlog > _LARGE_BACKLOG else SLICE_EVENTS)
         if records:
             self._hand_over(records)
-        held = any([channel.pressed(was=self._held) for channel in self._channels])
+        held = any([channel.pressed(was=self._held) for channel in self._channels])  # noqa: C419 - each has to look
         if held != self._held:
             # Callers wait while a sink has too much, and no longer.
             self._held = held

@@ -86,9 +86,7 @@ def submit_call(
         message, fields = interpolate(message, args, fields)
     # The stack is that of the caller: this function's frame and the level method's are left out.
     stack = "".join(traceback.format_stack()[:-2]) if stack_info else None
-    return submit(
-        origin, levelno, message, fields, bound=bound, exc_info=exc_info, stack=stack, may_await=may_await
-    )
+    return submit(origin, levelno, message, fields, bound=bound, exc_info=exc_info, stack=stack, may_await=may_await)
 
 
 def interpolate(message: object, args: tuple[Any, ...], fields: dict[str, Any]) -> tuple[str, dict[str, Any]]:

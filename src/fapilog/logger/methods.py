@@ -17,6 +17,8 @@ from typing import Any, Protocol
 from fapilog.context import current
 from fapilog.logger.capture import ORDINARY_BYTES, submit_call
 
+OUT_OF_THE_ORDINARY = ORDINARY_BYTES + 1
+
 
 class LevelMethod(Protocol):
     """What ``logger.info`` and its siblings take."""
@@ -101,25 +103,31 @@ def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *,
             kind = type(value)
             if kind is str:
                 size += len(value)
-            elif kind is not int and kind is not float and kind is not bool and value is not None:
-                size = ORDINARY_BYTES + 1
+            elif kind is float:
+                if value - value != 0.0:  # NaN or infinite
+                    size = OUT_OF_THE_ORDINARY
+                    break
+            elif kind is not int and kind is not bool and value is not None:
+                size = OUT_OF_THE_ORDINARY
                 break
         if size > ORDINARY_BYTES:
             return submit_call(origin, levelno, message, (), None, False, fields, self._bound, may_await) or taken
         scope = current.get()
         span = queue.current_context().get(queue.span_key)
-        items.append((
-            time_ns(),
-            levelno,
-            origin,
-            message,
-            fields,
-            self._bound,
-            scope.fields,
-            scope.request.shared,
-            None if span is None else span.get_span_context(),
-            None,
-        ))
+        items.append(
+            (
+                time_ns(),
+                levelno,
+                origin,
+                message,
+                fields,
+                self._bound,
+                scope.fields,
+                scope.request.shared,
+                None if span is None else span.get_span_context(),
+                None,
+            )
+        )
         return taken
 
     method.__name__ = method.__qualname__ = name
@@ -148,6 +156,8 @@ def make_log_method(taken: Awaitable[None] | None) -> Any:
         """
         origin = self._origin
         levelno = origin.queue.levels.number(level, "log(level)")
-        return submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await) or taken
+        return (
+            submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await) or taken
+        )
 
     return log

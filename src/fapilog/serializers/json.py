@@ -19,12 +19,22 @@ from typing import Any
 import orjson
 
 from fapilog.coerce import to_plain
-from fapilog.event import ERROR_KEYS, IDENTITY_KEYS, RESERVED, EventDict, Names, SpanIds, identity_of, timestamp, to_event
+from fapilog.event import (
+    ERROR_KEYS,
+    IDENTITY_KEYS,
+    RESERVED,
+    EventDict,
+    Names,
+    SpanIds,
+    identity_of,
+    timestamp,
+    to_event,
+)
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _KEPT_PARTS = 512
 _MAX_INT_BITS = 8_192
-_SECOND = 1_000_000_000
+_DIGITS = [b"%03d" % number for number in range(1000)]
 _dumps = orjson.dumps
 
 
@@ -34,7 +44,7 @@ class _Shared:
     Holding the mappings keeps their ids from being given to others.
     """
 
-    __slots__ = ("bound", "identity", "keys", "local", "mixed", "rest", "shared", "traced")
+    __slots__ = ("bound", "identity", "keys", "local", "mixed", "rest", "rest_and_comma", "shared", "traced")
 
     def __init__(
         self, bound: Mapping[str, Any], local: Mapping[str, Any], shared: Mapping[str, Any], resource: Mapping[str, Any]
@@ -51,6 +61,7 @@ class _Shared:
         self.identity = _members({key: value for key, value in identity.items() if key == "request_id"})
         self.traced = _members({key: value for key, value in identity.items() if key != "request_id"})
         self.rest = _members({**named, **bound})
+        self.rest_and_comma = self.rest + b","
 
 
 class JsonFormat:
@@ -76,60 +87,63 @@ class JsonFormat:
         self._parts: dict[tuple[int, int, int], _Shared] = {}
         self._spans: dict[int, tuple[SpanIds, bytes]] = {}
 
-    def encode_records(self, records: Sequence[Any], out: bytearray, ends: list[int]) -> None:
-        """Append the lines of captured records."""
-        second, prefix = -1, b""
-        heads, tail = self._heads, self._tail
-        bound = local = shared = span = part = None
-        span_bytes = b""
+    def encode_records(self, records: Sequence[Any]) -> list[bytes]:
+        """Return the lines of captured records."""
+        lines: list[bytes] = []
+        millis, stamp, head, span_bytes = -1, b"", b"", b""
+        bound = local = shared = span = origin = part = None
+        level = -1
         for record in records:
-            time_ns, levelno, origin, message, fields, its_bound, its_local, its_shared, its_span, extra = record
+            time_ns, levelno, its_origin, message, fields, its_bound, its_local, its_shared, its_span, extra = record
             if its_local is not local or its_shared is not shared or its_bound is not bound or part is None:
                 local, shared, bound = its_local, its_shared, its_bound
                 part = self._part(bound, local, shared)
-            if extra is not None or part.mixed or not part.keys.isdisjoint(fields):
-                self._encode_whole(to_event(record, self._names, self._resource), out, ends)
-                continue
             try:
+                if extra is not None or part.mixed or not part.keys.isdisjoint(fields):
+                    lines.append(self._whole(record))
+                    continue
                 text = _dumps(message)
-                body = _dumps(fields) if fields else b""
+                body = _dumps(fields)
             except TypeError:
-                self._encode_whole(to_event(record, self._names, self._resource), out, ends)
+                lines.append(self._whole(record))
                 continue
-            if b"null" in body and not all_finite(fields):
-                self._encode_whole(to_event(record, self._names, self._resource), out, ends)
-                continue
-            whole_second, rest = divmod(time_ns, _SECOND)
-            if whole_second != second:
-                second = whole_second
-                prefix = b'{"timestamp":"' + timestamp(time_ns)[:20].encode()
-            head = heads.get((levelno, origin.name)) or self._head(levelno, origin.name)
+            if time_ns // 1_000_000 != millis:
+                millis = time_ns // 1_000_000
+                stamp = b'{"timestamp":"' + timestamp(time_ns)[:23].encode()
+            if its_origin is not origin or levelno != level:
+                origin, level = its_origin, levelno
+                head = self._head(level, origin.name)
             if its_span is not span:
                 span = its_span
                 span_bytes = self._span(span)
-            out += b"".join((
-                prefix,
-                b"%06d" % (rest // 1000),
-                head,
-                text,
-                part.identity,
-                span_bytes or part.traced,
-                part.rest,
-                b"," + body[1:-1] if body else b"",
-                tail,
-            ))
-            ends.append(len(out))
+            lines.append(
+                b"".join(
+                    (
+                        stamp,
+                        _DIGITS[time_ns // 1000 % 1000],
+                        head,
+                        text,
+                        part.identity,
+                        span_bytes or part.traced,
+                        part.rest_and_comma if fields else part.rest,
+                        body[1:-1],
+                        self._tail,
+                    )
+                )
+            )
+        return lines
 
-    def encode_events(self, events: Sequence[EventDict], out: bytearray, ends: list[int]) -> None:
-        """Append the lines of flat dicts."""
-        for event in events:
-            self._encode_whole(event, out, ends)
+    def encode_events(self, events: Sequence[EventDict]) -> list[bytes]:
+        """Return the lines of flat dicts."""
+        return [dump_event(event) for event in events]
 
-    def _encode_whole(self, event: EventDict, out: bytearray, ends: list[int]) -> None:
-        out += dump_event(event)
-        ends.append(len(out))
+    def _whole(self, record: Sequence[Any]) -> bytes:
+        return dump_event(to_event(record, self._names, self._resource))
 
     def _head(self, levelno: int, logger: str) -> bytes:
+        found = self._heads.get((levelno, logger))
+        if found is not None:
+            return found
         level = _dumps(self._names.name(levelno))
         head = b'Z","level":' + level + b',"logger":' + _dumps(json_safe(logger)) + b',"message":'
         _make_room(self._heads)

@@ -11,7 +11,6 @@
 
 from fapilog.stdlib.capture import capture_stdlib
 from fapilog.stdlib.handler import FapilogHandler
-from fapilog.stdlib.placement import Capture
-from fapilog.stdlib.servers import take_over_servers, uvicorn_log_config
+from fapilog.stdlib.servers import uvicorn_log_config
 
-__all__ = ["Capture", "FapilogHandler", "capture_stdlib", "take_over_servers", "uvicorn_log_config"]
+__all__ = ["FapilogHandler", "capture_stdlib", "uvicorn_log_config"]

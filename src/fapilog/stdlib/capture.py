@@ -42,7 +42,7 @@ def capture_stdlib(
     for name in names:
         if not isinstance(name, str):
             raise ConfigError.wrong(f"{_WHERE}(loggers)", name, "names of loggers, such as ('root',) or ('httpx',)")
-    number = None if level is None else _runtime.levels().number(level, f"{_WHERE}(level)")
+    number = None if level is None else _runtime.origin("root").queue.levels.number(level, f"{_WHERE}(level)")
     handler = FapilogHandler(logging.NOTSET if number is None else number, source=source)
     placements = [place(logging.getLogger("" if name == "root" else name), handler, number) for name in names]
     return Capture(placement for placement in placements if placement is not None)

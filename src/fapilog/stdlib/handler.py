@@ -89,15 +89,16 @@ class FapilogHandler(logging.Handler):
         if not kept or levelno < origin.level or was_reported(record):
             return
         own_thread = threading.current_thread().name.startswith(_OWN_THREADS)
-        if own_thread and not self._may_feed():
+        if own_thread and levelno < logging.WARNING and origin.name == "asyncio":
+            # Our own event loop says which selector it uses: nobody asked for that.
+            return
+        if own_thread and not self._may_feed(origin.queue):
             self._suppress(origin.name)
             return
         message, fields, exc_info, stack, time_ns = read(record, source=self.source)
         _name_level(origin, levelno, record, fields)
         # A thread that empties the queue must not wait for room in it: it leaves its record in line.
-        submit(
-            origin, levelno, message, fields, exc_info=exc_info, stack=stack, time_ns=time_ns, may_await=own_thread
-        )
+        submit(origin, levelno, message, fields, exc_info=exc_info, stack=stack, time_ns=time_ns, may_await=own_thread)
 
     def close(self) -> None:
         """Let go. Said in diagnostics if it happens because ``logging`` is being configured anew around us."""
@@ -111,9 +112,9 @@ class FapilogHandler(logging.Handler):
                 "may be lost: call capture_stdlib() after it, and give it disable_existing_loggers=False",
             )
 
-    def _may_feed(self) -> bool:
+    def _may_feed(self, queue: Any) -> bool:
         """Tell whether somebody else has logged since the last record from a thread of fapilog's own."""
-        others = _runtime.default_engine().snapshot()["submitted"] - self._fed
+        others = queue.submitted() - self._fed
         if others == self._fed_at:
             return False
         self._fed_at = others

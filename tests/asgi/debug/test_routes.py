@@ -29,7 +29,9 @@ def debug_route(figures: Mapping[str, Any] | None = None) -> DebugRoute:
     return DebugRoute(catch_all, path=PATH, token=Token("s3cret"), figures=lambda: figures or {"queue": {"depth": 0}})
 
 
-async def ask(route: DebugRoute, method: str = "GET", path: str = PATH, root_path: str = "", **kwargs: Any) -> httpx.Response:
+async def ask(
+    route: DebugRoute, method: str = "GET", path: str = PATH, root_path: str = "", **kwargs: Any
+) -> httpx.Response:
     transport = httpx.ASGITransport(route, root_path=root_path)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
         return await client.request(method, path, **kwargs)
@@ -116,7 +118,11 @@ async def test_other_protocols_and_paths_pass_untouched() -> None:
     for call in calls:
         await route(*call)  # type: ignore[arg-type]
 
-    assert all(given is passed for call, seen_call in zip(calls, seen, strict=True) for given, passed in zip(call, seen_call, strict=True))
+    assert all(
+        given is passed
+        for call, seen_call in zip(calls, seen, strict=True)
+        for given, passed in zip(call, seen_call, strict=True)
+    )
     assert route.app is application
 
 
@@ -131,7 +137,11 @@ async def test_the_token_of_a_link_does_not_outlive_the_request() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    with TracerProvider().get_tracer("server").start_as_current_span("GET", attributes={"url.query": "token=s3cret"}) as span:
+    with (
+        TracerProvider()
+        .get_tracer("server")
+        .start_as_current_span("GET", attributes={"url.query": "token=s3cret"}) as span
+    ):
         await debug_route()(scope, None, send)  # type: ignore[arg-type]
 
     assert sent[0]["status"] == 200
@@ -160,7 +170,21 @@ async def test_the_figures_say_whose_they_are() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "debug", "/", "/debug/", "//debug", "/de bug", "/debug?x", "/debug#x", "/de%62ug", "/{name}", "/dëbug", "/a\n", 7],
+    [
+        "",
+        "debug",
+        "/",
+        "/debug/",
+        "//debug",
+        "/de bug",
+        "/debug?x",
+        "/debug#x",
+        "/de%62ug",
+        "/{name}",
+        "/dëbug",
+        "/a\n",
+        7,
+    ],
 )
 async def test_an_unusable_path_is_refused(path: object) -> None:
     """A path that no request could ask for in that spelling fails when the builder is called."""

@@ -69,7 +69,11 @@ def is_authorized(token: Token, headers: Iterable[tuple[bytes, bytes]], query: b
     values = [value for name, value in headers if name.lower() == b"authorization"]
     if values:
         given = values[0].strip()
-        return len(values) == 1 and given[: len(_SCHEME)].lower() == _SCHEME and token.matches(given[len(_SCHEME) :].strip())
+        return (
+            len(values) == 1
+            and given[: len(_SCHEME)].lower() == _SCHEME
+            and token.matches(given[len(_SCHEME) :].strip())
+        )
     tokens = tokens_of(query)
     return len(tokens) == 1 and token.matches(tokens[0])
 

@@ -8,7 +8,6 @@ is not logged: whoever polls it does not fill the log.
 """
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,7 +17,9 @@ from opentelemetry import trace
 
 from fapilog._version import __version__
 from fapilog.asgi.debug.auth import Token, is_authorized, tokens_of
+from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import ConfigError
+from fapilog.event import timestamp
 
 _METHODS = ("GET", "HEAD")
 _HIDDEN = b"token=***"
@@ -65,7 +66,9 @@ class DebugRoute:
         if scope["method"] not in _METHODS:
             await _send(send, 405, {"error": "only GET and HEAD"}, (b"allow", ", ".join(_METHODS).encode()))
         elif not is_authorized(self._token, scope["headers"], query):
-            await _send(send, 401, {"error": "a valid token is needed"}, (b"www-authenticate", b'Bearer realm="fapilog"'))
+            await _send(
+                send, 401, {"error": "a valid token is needed"}, (b"www-authenticate", b'Bearer realm="fapilog"')
+            )
         else:
             await _send(send, 200, self._figures(), head=scope["method"] == "HEAD")
 
@@ -82,23 +85,45 @@ def check_path(path: str, where: str) -> str:
     return path
 
 
-def process_figures(snapshot: Callable[[], Mapping[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """Return the function that the route asks: the engine's snapshot and whose figures they are.
+def process_figures(
+    snapshot: Callable[[], Mapping[str, Any]], withheld: Mapping[str, int], clock: Clock = SYSTEM_CLOCK
+) -> Callable[[], dict[str, Any]]:
+    """Return the function that the route asks: the engine's snapshot, and whose figures they are.
 
-    ``uptime_seconds`` counts from this call.
+    ``uptime_seconds`` counts from this call. Of what went wrong it tells kind, time and type of the exception, not
+    the message: a library may have put a password into it.
+
+    Args:
+        snapshot: Returns the engine's figures.
+        withheld: Completion events that the rules of the edge held back, by rule.
+        clock: For the uptime.
     """
-    started = time.monotonic()
+    started = clock.monotonic()
 
     def figures() -> dict[str, Any]:
+        engine = dict(snapshot())
+        sinks = {
+            name: {**sink, "last_error": _type_of(sink.get("last_error"))} for name, sink in engine["sinks"].items()
+        }
+        said = engine["diagnostics"]
+        recent = [{"time": timestamp(report["time_ns"]), "kind": report["kind"]} for report in said["recent"]]
         return {
             "fapilog": __version__,
             "pid": os.getpid(),
             "scope": "this process only",
-            "uptime_seconds": round(time.monotonic() - started, 3),
-            **snapshot(),
+            "uptime_seconds": round(clock.monotonic() - started, 3),
+            **engine,
+            "withheld": dict(withheld),
+            "sinks": sinks,
+            "diagnostics": {**said, "recent": recent},
         }
 
     return figures
+
+
+def _type_of(error: str | None) -> str | None:
+    """Return the first word of ``Type: message``."""
+    return None if error is None else error.partition(":")[0]
 
 
 def _is_at(scope: HTTPScope, path: str) -> bool:

@@ -1,0 +1,115 @@
+"""The middleware: plain ASGI 3, around any application.
+
+scope      lifespan ─► Lifetime            starts and drains            (FapilogMiddleware only)
+           http ─────► Exchange            one completion event
+           websocket ► WebSocketExchange   one event on open, one when it is over
+           others, and what another instance further out has already taken ─► passed on untouched
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable
+
+import fapilog
+from fapilog import _runtime
+from fapilog.asgi.access import AccessLog
+from fapilog.asgi.exchange import MARK, Exchange
+from fapilog.asgi.headers import HeaderReader
+from fapilog.asgi.lifespan import Lifetime
+from fapilog.asgi.routes import RouteOf, route_of
+from fapilog.asgi.rules import AsgiOptions
+from fapilog.asgi.websocket import WebSocketExchange
+from fapilog.diagnostics import attempt
+from fapilog.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fapilog._runtime import Engine, OptionsBuilder
+
+_EXCHANGES = {"http": Exchange, "websocket": WebSocketExchange}
+
+
+class RequestMiddleware:
+    """Gives every request its context and its completion event; leaves the lifespan to somebody else.
+
+    For hosts that run the application's lifespan themselves. Holds no state of a request: one instance serves all,
+    on one event loop. It must stand outside whatever turns exceptions into answers, or it will see no exception.
+
+    Args:
+        app: The application; also the attribute ``app``, so that other instrumentation finds its way in.
+        options: What to do for each request; default :class:`fapilog.asgi.rules.AsgiOptions`.
+        route_of: Finds the route template in a scope after routing.
+
+    Raises:
+        ConfigError: If a level of the options is not known.
+    """
+
+    def __init__(
+        self, app: ASGI3Application, options: AsgiOptions | None = None, *, route_of: RouteOf = route_of
+    ) -> None:
+        """Work out once what the options mean."""
+        options = options or AsgiOptions()
+        self.app = app
+        self.options = options
+        self._headers = HeaderReader(options)
+        self.access = AccessLog(options, self._headers, route_of)
+
+    async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request. What the application raises goes on unchanged."""
+        kind = _EXCHANGES.get(scope["type"])
+        if kind is None or MARK in scope:
+            await self.app(scope, receive, send)
+            return
+        exchange, failed = attempt(kind, self._headers, self.access, scope, receive, send)
+        if failed is not None:
+            # A scope that we cannot read must not cost the application its request.
+            self.access.diagnose("asgi_scope", failed)
+            await self.app(scope, receive, send)
+            return
+        with exchange:
+            await self.app(scope, exchange.receive, exchange.send)
+
+
+class FapilogMiddleware(RequestMiddleware):
+    """Structured logs for any ASGI 3 application: ``app = FapilogMiddleware(app)``.
+
+    Every request gets an id (``X-Request-ID``, also in the answer), its log events carry it, and one completion event
+    tells what the request was. In the ``lifespan`` scope the engine becomes the process's default and the server's
+    loggers are taken over; at the end it is drained, within its shutdown timeout. Without a lifespan all that but the
+    server's loggers works, too, and the drain comes at the interpreter's exit.
+
+    Installed twice, the outer one works and the inner one steps aside.
+
+    Args:
+        app: The application. Put this outside of everything that handles its exceptions.
+        builder: A builder; its engine is built at once, so that a wrong setting is found now, and started by the first
+            event. Those of the hosts bring the options of the edge with them.
+        preset: The name of a preset instead. With neither, events go to the process's default engine.
+
+    Raises:
+        ConfigError: If both are given, or one cannot be used.
+    """
+
+    def __init__(
+        self, app: ASGI3Application, *, builder: "OptionsBuilder | None" = None, preset: str | None = None
+    ) -> None:
+        """Build the engine, if one is asked for."""
+        if builder is not None and preset is not None:
+            raise ConfigError.wrong("FapilogMiddleware()", (builder, preset), "a builder or a preset, not both")
+        source: Any = fapilog.LoggerBuilder().with_preset(preset) if preset is not None else builder
+        engine: Engine | None = None if source is None else _runtime.build_engine(source.options())
+        asgi_options = getattr(source, "asgi_options", None)
+        super().__init__(app, None if asgi_options is None else asgi_options())
+        self._lifetime = Lifetime(engine, completion_events=self.options.access_log)
+
+    async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "lifespan" and MARK not in scope:
+            scope[MARK] = self
+            try:
+                await self._lifetime.run(self.app, scope, receive, send)
+            finally:
+                scope.pop(MARK, None)
+            return
+        if not self._lifetime.ready:
+            self._lifetime.begin()
+        await super().__call__(scope, receive, send)

@@ -1,0 +1,156 @@
+"""The state of one WebSocket: one event when it opens, one when it is over, none for its messages.
+
+connect ──► accept ──► websocket_opened ──► … ──► close or disconnect ──► websocket_closed
+    └─────► close, denial response, nothing ────────────────────────────► websocket_refused
+                      the application raises ───────────────────────────► websocket_failed
+"""
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
+
+from fapilog.asgi.access import CLIENT_ERROR, DISCONNECTED, OK, SERVER_ERROR, AccessLog, outcome_of
+from fapilog.asgi.exchange import Exchange
+from fapilog.asgi.headers import HeaderReader
+from fapilog.diagnostics import attempt
+
+NORMAL, ABNORMAL, NO_CODE = 1000, 1006, 1005
+_SERVER_CODES = frozenset((1011, 1012, 1013, 1014))
+_REFUSED, _NO_ANSWER = 403, 500
+
+
+class WebSocketExchange(Exchange):
+    """What one WebSocket and the middleware have between them.
+
+    ``received`` and ``sent`` are the bytes of the messages, ``status`` that of a refused handshake, ``complete``
+    whether either side has closed, ``ended`` when.
+
+    Attributes:
+        accepted: Whether the application has accepted the handshake.
+        close_code: The code of whoever closed first; None before.
+        closed_by: ``"client"`` or ``"application"``; None before.
+    """
+
+    __slots__ = ("_emits", "accepted", "close_code", "closed_by", "messages_received", "messages_sent")
+
+    def __init__(
+        self,
+        headers: HeaderReader,
+        access: AccessLog,
+        scope: Any,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+    ) -> None:
+        """Start before the handshake."""
+        super().__init__(headers, access, scope, receive, send)
+        self.accepted = False
+        self.close_code: int | None = None
+        self.closed_by: str | None = None
+        self.messages_received = 0
+        self.messages_sent = 0
+        self._emits = True
+
+    async def receive(self) -> Any:
+        """Pass on the server's next message."""
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "websocket.receive":
+            self.messages_received += 1
+            self.received += _size(message)
+        elif kind == "websocket.disconnect":
+            self._closed("client", message.get("code") or NO_CODE)
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Pass on the application's next message; to the answer of the handshake add the request id."""
+        kind = message["type"]
+        if kind == "websocket.send":
+            await self._forward(message)
+            self.messages_sent += 1
+            self.sent += _size(message)
+        elif kind == "websocket.accept":
+            await self._forward(self._with_id(message))
+            self._opened()
+        elif kind == "websocket.http.response.start":
+            self.status = message.get("status")
+            await self._forward(self._with_id(message))
+        else:
+            if kind == "websocket.close":
+                self._closed("application", message.get("code") or NORMAL)
+            elif kind == "websocket.http.response.body" and not message.get("more_body", False):
+                self.ended = perf_counter()
+            await self._forward(message)
+
+    def _with_id(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        changed, failed = attempt(self.with_id, message)
+        return message if failed is not None else changed
+
+    def _opened(self) -> None:
+        self.accepted = True
+        _, failed = attempt(self._report_open)
+        if failed is not None:
+            self._access.diagnose("asgi_report", failed)
+
+    def _closed(self, side: str, code: int) -> None:
+        if self.closed_by is None:
+            self.closed_by, self.close_code = side, code
+            self.ended = perf_counter()
+            self.complete = True
+
+    def _report_open(self) -> None:
+        access = self._access
+        ids = access.span_ids()
+        if ids is not None:
+            self.context.share(ids)
+        self._emits = access.enabled and access.rules.emits(self.path, self.root_path, success=False)
+        if self._emits:
+            access.emit("websocket_opened", access.describe(self), {}, is_error=False)
+
+    def _report(self, error: BaseException | None, now: float) -> None:
+        access = self._access
+        departed = error is not None and self.has_departed(error)
+        failure = None if departed else error
+        refused = not self.accepted and self.closed_by != "client" and not departed
+        if refused and self.status is None:
+            self.status = _REFUSED if self.closed_by is not None and failure is None else _NO_ANSWER
+        outcome = self._outcome_of_socket(failure, refused=refused, departed=departed)
+        if refused and failure is None and outcome != SERVER_ERROR:
+            self._emits = access.rules.emits(self.path, self.root_path, success=False)
+        is_error = failure is not None or outcome == SERVER_ERROR
+        if not access.enabled or not (self._emits or is_error):
+            return
+        fields = access.describe(self)
+        if refused:
+            fields["status_code"] = self.status
+        else:
+            fields["close_code"] = self.close_code or ABNORMAL
+            fields["closed_by"] = self.closed_by or ("client" if outcome == DISCONNECTED else "application")
+        fields["duration_ms"] = round(((self.ended or now) - self.started) * 1e3, 3)
+        fields["total_ms"] = round((now - self.started) * 1e3, 3)
+        fields["request_bytes"] = self.received
+        fields["response_bytes"] = self.sent
+        fields["messages_received"] = self.messages_received
+        fields["messages_sent"] = self.messages_sent
+        fields["outcome"] = outcome
+        message = "websocket_refused" if refused else "websocket_closed"
+        self._emit("websocket_failed" if failure is not None else message, fields, failure, is_error=is_error)
+
+    def _outcome_of_socket(self, failure: BaseException | None, *, refused: bool, departed: bool) -> str:
+        if failure is not None:
+            return SERVER_ERROR
+        if refused:
+            return CLIENT_ERROR if self.status is None else outcome_of(self.status)
+        if self.close_code is None:
+            return DISCONNECTED if departed or self.disconnected else SERVER_ERROR
+        if self.closed_by == "client":
+            return DISCONNECTED if self.close_code == ABNORMAL or not self.accepted else OK
+        return SERVER_ERROR if self.close_code in _SERVER_CODES else OK
+
+
+def _size(message: Mapping[str, Any]) -> int:
+    text = message.get("text")
+    if text is not None:
+        return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return len(message.get("bytes") or b"")

@@ -1,0 +1,256 @@
+"""What the hosts share: the builder's methods for the ASGI edge, and what happens while an application runs.
+
+    startup     middleware and debug route in front of the application ─► engine becomes the default ─► server's loggers
+                                                                            the application's own startup
+                                                                            …
+                                                                            the application's own shutdown
+    shutdown    drain ─► former default ─► server's loggers and application as they were
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
+
+from fapilog import _runtime
+from fapilog.asgi.debug.auth import Token
+from fapilog.asgi.debug.link import announce, make_link
+from fapilog.asgi.debug.routes import DebugRoute, check_path, process_figures
+from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.routes import RouteOf
+from fapilog.asgi.rules import AsgiOptions
+from fapilog.config.builder import OptionsBuilder
+from fapilog.engine.engine import Engine
+from fapilog.stdlib.capture import capture_stdlib
+from fapilog.stdlib.servers import take_over_servers
+
+DEBUG_PATH = "/debug/logging"
+_WITH_DEBUG_ROUTE = frozenset(("fastapi",))
+_ONLY_WITH_TOKEN = frozenset(("production", "hardened"))
+
+
+class _Debug(NamedTuple):
+    path: str
+    token: Token
+
+
+class _Place:
+    """What stands in front of one application, and what stood there before."""
+
+    def __init__(self, former: Any) -> None:
+        self.former = former
+        self.ours: Any = None
+        self.holders = 0
+
+
+class EdgeBuilder(OptionsBuilder):
+    """The builder's methods for an ASGI application, on top of those of ``LoggerBuilder``.
+
+    Not thread-safe. Each build makes an engine of its own, which is the process's default while the application runs.
+    """
+
+    def __init__(self) -> None:
+        """Start with request ids, completion events, and the server's loggers taken over."""
+        super().__init__()
+        self._asgi = AsgiOptions()
+        self._debug: _Debug | None = None
+        self._debug_off = False
+        self._servers = True
+        self._stdlib: dict[str, Any] | None = None
+
+    def skip_paths(self, *paths: str) -> Self:
+        """Emit no completion event for these paths, unless the request fails.
+
+        Args:
+            paths: Exact paths, or prefixes ended by ``*`` such as ``"/static/*"``; added to those of earlier calls.
+        """
+        return self._edge(skip_paths=(*self._asgi.skip_paths, *paths))
+
+    def include_headers(self, *names: str) -> Self:
+        """Put these request headers on the completion event, as ``request_headers``; credentials only masked."""
+        return self._edge(include_headers=(*self._asgi.include_headers, *names))
+
+    def sample_rate(self, rate: float) -> Self:
+        """Emit the completion events of this share of the successes, 0 to 1, default 1; of the others all."""
+        return self._edge(sample_rate=rate)
+
+    def with_request_id(self, header: str = "X-Request-ID", *, accept: bool = True, enabled: bool = True) -> Self:
+        """Say where a request's id comes from.
+
+        Args:
+            header: In requests and answers. Default ``X-Request-ID``.
+            accept: Take a client's id if it is sane. Default True.
+            enabled: False for no ids at all.
+        """
+        return self._edge(request_id_header=header, accept_request_id=accept, request_id=enabled)
+
+    def with_access_log(
+        self, *, enabled: bool = True, level: str | int = "INFO", error_level: str | int = "ERROR"
+    ) -> Self:
+        """Say whether there are completion events, and at which levels.
+
+        Args:
+            enabled: False for none; the server's own access lines are then kept. Default True.
+            level: Of answers below status 500. Default INFO.
+            error_level: Of answers from 500 on. Default ERROR, which is also that of ``request_failed``.
+        """
+        return self._edge(access_log=enabled, level=level, error_level=error_level)
+
+    def with_trusted_proxies(self, *networks: str) -> Self:
+        """Believe ``X-Forwarded-For`` of these addresses and networks, such as ``"10.0.0.0/8"``. Default none."""
+        return self._edge(trusted_proxies=(*self._asgi.trusted_proxies, *networks))
+
+    def with_debug_route(self, path: str | None = DEBUG_PATH, token: str | None = None) -> Self:
+        """Answer figures of the running process to whoever has the token; see :mod:`fapilog.asgi.debug`.
+
+        Without this call there is a route under the preset ``fastapi`` only. Under ``production`` and ``hardened``
+        there is none without a token of your own.
+
+        Args:
+            path: Where; None for no route. Default ``/debug/logging``.
+            token: What a reader has to show, printable ASCII. Default: one is generated and printed to standard
+                error, as a link, when the application starts. Give one if there are several worker processes.
+
+        Raises:
+            ConfigError: If the token is empty, or either cannot be used.
+        """
+        self._debug_off = path is None
+        self._debug = None if path is None else _Debug(check_path(path, "with_debug_route(path)"), Token(token))
+        return self
+
+    def capture_stdlib(
+        self,
+        *,
+        level: str | int | None = "INFO",
+        loggers: tuple[str, ...] = ("root",),
+        source: bool = False,
+        servers: bool = True,
+    ) -> Self:
+        """Send records of ``logging`` through fapilog while the application runs.
+
+        Without this call only the loggers of the server (uvicorn, gunicorn, hypercorn) are taken over.
+
+        Args:
+            level, loggers, source: As for :func:`fapilog.stdlib.capture_stdlib`.
+            servers: Whether to take over the server's loggers. Default True.
+        """
+        self._stdlib = {"level": level, "loggers": loggers, "source": source}
+        self._servers = servers
+        return self
+
+    def asgi_options(self) -> AsgiOptions:
+        """Return what was said about requests; ``FapilogMiddleware(app, builder=…)`` asks for it."""
+        return self._asgi
+
+    def debug_route(self) -> _Debug | None:
+        """Return path and token of the route, or None if there is none."""
+        asked = self._preset or os.environ.get("FAPILOG_PRESET")
+        if self._debug is not None:
+            off = asked in _ONLY_WITH_TOKEN and self._debug.token.generated
+            return None if off else self._debug
+        return _Debug(DEBUG_PATH, Token()) if asked in _WITH_DEBUG_ROUTE and not self._debug_off else None
+
+    def edge(self, attribute: str, route_of: Callable[[Any], RouteOf]) -> "Edge":
+        """Build the engine and what goes with it; for the host modules.
+
+        Args:
+            attribute: Where the host keeps the ASGI application that serves requests.
+            route_of: Makes the function that finds route templates, given the host's application.
+
+        Raises:
+            ConfigError: If any value cannot be used.
+        """
+        engine = _runtime.build_engine(self.options())
+        options = self._asgi
+        RequestMiddleware(_nothing, options)  # for its checks: what is wrong is to be found now
+        if self._stdlib is not None and self._stdlib["level"] is not None:
+            engine.parts.levels.number(self._stdlib["level"], "capture_stdlib(level)")
+        servers = {"completion_events": options.access_log} if self._servers else None
+        return Edge(engine, options, self.debug_route(), servers, self._stdlib, attribute, route_of)
+
+    def _edge(self, **changes: Any) -> Self:
+        self._asgi = replace(self._asgi, **changes)
+        return self
+
+
+class Edge:
+    """What a host's lifespan runs. May be entered again after it was left, and for several applications.
+
+    For one event loop at a time.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: AsgiOptions,
+        debug: _Debug | None,
+        servers: dict[str, Any] | None,
+        stdlib: dict[str, Any] | None,
+        attribute: str,
+        route_of: Callable[[Any], RouteOf],
+    ) -> None:
+        """Start nothing."""
+        self.engine = engine
+        self._options = options
+        self._debug = debug
+        self._servers = servers
+        self._stdlib = stdlib
+        self._attribute = attribute
+        self._route_of = route_of
+        self._places: dict[int, _Place] = {}
+        self._announced = False
+
+    @asynccontextmanager
+    async def serve(self, app: Any) -> AsyncIterator[None]:
+        """Stand in front of ``app`` for the length of the block, then drain, then take everything back.
+
+        What the block raises goes on unchanged, after the drain.
+        """
+        with ExitStack() as undo:
+            undo.enter_context(self._installed(app))
+            if self._servers is not None:
+                undo.enter_context(take_over_servers(**self._servers))
+            if self._stdlib is not None:
+                undo.enter_context(capture_stdlib(**self._stdlib))
+            _runtime.push_default(self.engine)
+            undo.callback(_runtime.pop_default, self.engine)
+            self._announce()
+            try:
+                yield
+            finally:
+                await self.engine.drain_async()
+
+    @contextmanager
+    def _installed(self, app: Any) -> Iterator[None]:
+        """Put ours outside of everything else, once however many lifespans of ``app`` run at a time."""
+        place = self._places.get(id(app))
+        if place is None:
+            place = self._places[id(app)] = _Place(getattr(app, self._attribute))
+            place.ours = self._wrap(app, place.former)
+            setattr(app, self._attribute, place.ours)
+        place.holders += 1
+        try:
+            yield
+        finally:
+            place.holders -= 1
+            if not place.holders:
+                del self._places[id(app)]
+                if getattr(app, self._attribute) is place.ours:
+                    setattr(app, self._attribute, place.former)
+
+    def _wrap(self, app: Any, inner: Any) -> Any:
+        middleware = RequestMiddleware(inner, self._options, route_of=self._route_of(app))
+        if self._debug is None:
+            return middleware
+        figures = process_figures(self.engine.snapshot, middleware.access.rules.withheld)
+        return DebugRoute(middleware, path=self._debug.path, token=self._debug.token, figures=figures)
+
+    def _announce(self) -> None:
+        if self._debug is not None and self._debug.token.generated and not self._announced:
+            self._announced = True
+            announce(make_link(self._debug.path, self._debug.token.reveal()))
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Stand for an application that is not known yet."""
