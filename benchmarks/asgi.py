@@ -26,7 +26,7 @@ def main() -> None:
     with scratch() as directory:
         dressing = load(args.contender)
         bare, dressed = load("bare").build(directory), dressing.build(directory)
-        blocks = int(args.pick(24, 8))
+        blocks = int(args.pick(16, 6))
         plain, logged = asyncio.run(_measure(bare, dressed, blocks))
         lines = Lines(directory)
         lost = (WARM_UP + blocks * BLOCK) * dressing.EVENTS_PER_REQUEST - _requests(lines.read())

@@ -18,7 +18,7 @@ MIN_BURSTS = 3
 def main() -> None:
     """Run one contender."""
     args = arguments()
-    seconds = args.pick(5.0, 1.5)
+    seconds = args.pick(3.0, 1.0)
     with scratch() as directory, span():
         running = load(args.contender).start(directory)
         lines = Lines(directory)

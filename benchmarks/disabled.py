@@ -11,7 +11,7 @@ from benchmarks.contenders import load
 from benchmarks.harness import MESSAGE, Emit, arguments, report, scratch
 
 CALLS = 20_000
-BLOCKS = 31
+BLOCKS = 21
 
 
 class Nothing:

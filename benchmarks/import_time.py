@@ -22,7 +22,7 @@ def main() -> None:
     modules = MODULES[args.contender].split(",")
     statement = f"import {', '.join(modules)}"
     _wall(statement)  # writes the byte code
-    runs = [(_wall("pass"), _wall(statement), _traced(statement, modules)) for _ in range(int(args.pick(9, 5)))]
+    runs = [(_wall("pass"), _wall(statement), _traced(statement, modules)) for _ in range(int(args.pick(7, 3)))]
     empty, wall, traced = (statistics.median(column) for column in zip(*runs, strict=True))
     report(importtime_ns=traced, wall_ns=wall - empty)
 

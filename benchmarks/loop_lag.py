@@ -22,7 +22,7 @@ _STAMP = struct.Struct("=q")
 def main() -> None:
     """Run one contender."""
     args = arguments()
-    seconds = args.pick(4.0, 1.5)
+    seconds = args.pick(2.5, 1.0)
     with scratch() as directory, span():
         running = load(args.contender).start(directory)
         idle, _ = asyncio.run(_lag(_nothing, seconds))
@@ -72,8 +72,8 @@ async def _produce(emit: Emit, seconds: float) -> int:
     sent = 0
     began = time.perf_counter_ns()
     while (passed := time.perf_counter_ns() - began) < seconds * NS:
-        # At most two ticks' worth at once: a contender that cannot keep up must not starve the readers for good.
-        for _ in range(min(passed * PER_SECOND // NS - sent, 2 * int(PER_SECOND * TICK_SECONDS))):
+        # At most five ticks' worth at once: a contender that cannot keep up must not starve the readers for good.
+        for _ in range(min(passed * PER_SECOND // NS - sent, 5 * int(PER_SECOND * TICK_SECONDS))):
             emit(sent)
             sent += 1
         await asyncio.sleep(TICK_SECONDS)

@@ -11,8 +11,9 @@ from benchmarks.venvs import Pythons
 
 _SHOWN = ("orjson", "structlog", "loguru", "asgi-correlation-id", "fastapi", "starlette", "opentelemetry-sdk")
 _ASK = """
-import importlib.metadata, platform, sys
+import importlib.metadata, platform, sys, sysconfig
 print(platform.python_implementation(), platform.python_version())
+print("--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS")))
 for name in sys.argv[1:]:
     print(importlib.metadata.version(name))
 """
@@ -27,17 +28,18 @@ class Facts(NamedTuple):
     cores: str
     memory: str
     python: str
+    built_with_optimizations: str
     packages: str
     revision: str
 
     def rows(self) -> list[tuple[str, str]]:
         """Return a table's rows."""
-        return list(self._asdict().items())
+        return [(name.replace("_", " "), value) for name, value in self._asdict().items()]
 
 
 def facts(pythons: Pythons, root: Path) -> Facts:
     """Ask the machine and both environments."""
-    python, *versions = _ask(pythons.ours, *_SHOWN)
+    python, optimized, *versions = _ask(pythons.ours, *_SHOWN)
     packages = ", ".join(f"{name} {version}" for name, version in zip(_SHOWN, versions, strict=True))
     return Facts(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -46,7 +48,8 @@ def facts(pythons: Pythons, root: Path) -> Facts:
         cores=str(os.cpu_count()),
         memory=_from_proc("/proc/meminfo", "MemTotal") or "unknown",
         python=python,
-        packages=f"{packages}; published fapilog {_ask(pythons.published, 'fapilog')[1]}",
+        built_with_optimizations="yes" if optimized == "True" else "no (--enable-optimizations was not given)",
+        packages=f"{packages}; published fapilog {_ask(pythons.published, 'fapilog')[-1]}",
         revision=_revision(root),
     )
 

@@ -23,7 +23,7 @@ WARM_UP = 50
 def main() -> None:
     """Run one contender."""
     args = arguments()
-    count = int(PER_SECOND * args.pick(4.0, 1.5))
+    count = int(PER_SECOND * args.pick(2.5, 1.0))
     figures: dict[str, float] = {}
     with scratch() as directory, span():
         running = load(args.contender).start(directory)

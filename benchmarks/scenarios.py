@@ -46,7 +46,6 @@ SCENARIOS = (
             Column("p99_ns", "p99 µs", ratio=LESS),
             Column("p999_ns", "p99.9 µs"),
         ),
-        rounds=5,
     ),
     Scenario(
         "paced_latency",
@@ -70,13 +69,13 @@ SCENARIOS = (
             Column("no_op_ns", "no-op ns", 1.0, 0),
             Column("ratio", "call / no-op", 1.0),
         ),
+        rounds=2,
     ),
     Scenario(
         "throughput",
         "Sustained into a file, nothing dropped, in order",
         CONTENDERS,
         (Column("events_per_second", "events/s", 1.0, 0, ratio=MORE), Column("caller_ns", "caller µs an event")),
-        rounds=5,
     ),
     Scenario(
         "slow_sink",
@@ -115,11 +114,12 @@ SCENARIOS = (
     Scenario(
         "memory",
         "Memory of one queued event",
-        ("ours", "stdlib_queue", "published", "floor"),
+        ("ours", "stdlib_queue", "published"),
         (
             Column("traced_bytes_per_event", "tracemalloc bytes", 1.0, 0, ratio=LESS),
             Column("rss_bytes_per_event", "resident bytes", 1.0, 0),
         ),
+        rounds=2,
         yardstick="stdlib_queue",
     ),
     Scenario(

@@ -17,7 +17,7 @@ CAPACITY = 10_000
 def main() -> None:
     """Run one contender."""
     args = arguments()
-    seconds = args.pick(3.0, 1.0)
+    seconds = args.pick(2.0, 0.8)
     contender = load(args.contender)
     with span():
         quick = contender.start_slow(0.0, CAPACITY)

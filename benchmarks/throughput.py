@@ -14,7 +14,7 @@ CHUNK = 2_000
 def main() -> None:
     """Run one contender."""
     args = arguments()
-    seconds = args.pick(2.0, 0.7)
+    seconds = args.pick(1.5, 0.5)
     with scratch() as directory, span():
         running = load(args.contender).start(directory)
         sent = 0

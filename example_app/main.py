@@ -53,9 +53,10 @@ def logging_setup() -> FastAPIBuilder:
         FastAPIBuilder()
         .with_service(name="shop", version="1.0", env="demo")
         .with_backpressure(policy="wait")
-        .include_headers("accept", "x-customer")
+        .include_headers("x-customer")
         .skip_paths("/backoffice/health")
         .with_debug_route(token=settings.debug_token)
+        .capture_stdlib()
         .add_stdout(format=settings.log_format)
     )
     return builder.add_file(settings.log_file) if settings.log_file else builder

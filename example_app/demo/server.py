@@ -13,6 +13,7 @@ from typing import Self
 DEBUG_TOKEN = "demo-token"  # noqa: S105 - it guards a server on the loopback for a few seconds
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
+GENTLE_SECONDS = 3.0
 LOOK_AGAIN_SECONDS = 0.02
 LINES_SHOWN_AT_MOST = 150
 STOPPED_BY_SIGTERM = (0, -signal.SIGTERM)  # uvicorn ends itself by the signal that it was asked to stop with
@@ -66,7 +67,12 @@ class ShopServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Kill the process if it still runs."""
+        """End the process if it still runs: after an error gently first, so that its log can be read."""
+        if error is not None and self._process.returncode is None:
+            self.showing = True
+            self._process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), GENTLE_SECONDS)
         await self._end()
 
     async def stop(self) -> int:

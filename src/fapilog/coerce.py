@@ -23,9 +23,8 @@ anything else, iterators too  its ``repr``, cut at ``MAX_REPR`` characters; noth
 
 One value, or the fields of one call together, cost at most ``MAX_NODES`` values and ``MAX_ALL_TEXT`` characters, and
 of each container the first ``MAX_ITEMS``; a text is cut at ``MAX_TEXT``, bytes that are not UTF-8 at ``MAX_BINARY``, a
-key at ``MAX_KEY``. What is cut says so and
-how much there was. When the whole is used up, containers become ``<cut: …>`` and texts are cut at ``MAX_REPR``; numbers
-of the call itself are always kept.
+key at ``MAX_KEY``. What is cut says so and how much there was. When the whole is used up, containers become
+``<cut: …>`` and texts are cut at ``MAX_REPR``; numbers of the call itself are always kept.
 """
 
 import array
@@ -244,7 +243,7 @@ def _key(key: Any, walk: _Walk, depth: int) -> str:
 
 
 def _unused(key: str, taken: Mapping[str, Any]) -> str:
-    """Return a key that is not taken: itself, with ``_``, or with ``_`` and a number, so that many clashes stay cheap."""
+    """Return a key that is not taken: itself, with ``_``, or with ``_`` and a number: many clashes stay cheap."""
     if key in taken:
         key += "_"
     while key in taken:

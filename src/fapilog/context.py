@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar, Token, copy_context
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -105,22 +105,51 @@ def clear_context() -> None:
     """Remove all bound fields; a request keeps its request id and trace ids."""
     scope = current.get()
     if scope.request is not OUTSIDE:
-        scope.request.forget(tuple(key for key in scope.request.shared if key not in IDENTITY_KEYS))
+        bound = {**scope.request.shared, **scope.fields}
+        scope.request.forget(tuple(key for key in bound if key not in IDENTITY_KEYS))
     current.set(Scope(_EMPTY, scope.request))
 
 
-@contextmanager
-def context_scope(**fields: Any) -> Iterator[None]:
-    """Bind fields for a ``with`` block, or as a decorator for a function, and restore what was there before.
+class context_scope:  # noqa: N801 - used like a function, as in contextlib
+    """Bind fields for a ``with`` block, and restore what was there before.
 
-    They stay in this task or thread and do not reach the completion event.
+    Also a decorator for functions and coroutine functions; not for generators, whose body runs later. The fields
+    are captured by value when it is made. They stay in this task or thread and do not reach the completion event.
+    One instance may be used again, and inside itself, but not by several tasks or threads at a time.
     """
-    scope = current.get()
-    token = current.set(Scope({**scope.fields, **to_plain_fields(fields)}, scope.request))
-    try:
-        yield
-    finally:
-        _reset(token)
+
+    def __init__(self, **fields: Any) -> None:
+        """Capture the fields by value."""
+        self._fields = to_plain_fields(fields)
+        self._tokens: list[Token[Scope]] = []
+
+    def __enter__(self) -> None:
+        """Bind the fields."""
+        scope = current.get()
+        self._tokens.append(current.set(Scope({**scope.fields, **self._fields}, scope.request)))
+
+    def __exit__(self, *_: object) -> None:
+        """Restore."""
+        _reset(current, self._tokens.pop())
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Return ``function`` so that each call runs in a scope of its own."""
+        fields = self._fields
+        if _is_coroutine_function(function):
+
+            @wraps(function)
+            async def scoped_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with context_scope(**fields):
+                    return await cast("Any", function(*args, **kwargs))
+
+            return cast("Callable[P, T]", scoped_coroutine)
+
+        @wraps(function)
+        def scoped(*args: P.args, **kwargs: P.kwargs) -> T:
+            with context_scope(**fields):
+                return function(*args, **kwargs)
+
+        return scoped
 
 
 @contextmanager
@@ -130,7 +159,7 @@ def request_scope(request: RequestContext) -> Iterator[None]:
     try:
         yield
     finally:
-        _reset(token)
+        _reset(current, token)
 
 
 def carry_context(function: Callable[P, T]) -> Callable[P, T]:
@@ -139,18 +168,19 @@ def carry_context(function: Callable[P, T]) -> Callable[P, T]:
     For executors, threads and callbacks, which start with an empty context:
     ``pool.submit(carry_context(work), item)``. Coroutine functions are carried too. The wrapper holds the
     context, and so the request's objects, for as long as it lives; it may be called often and concurrently.
+    The body of a generator is not carried: it runs later, where it is iterated.
     """
     captured = copy_context()
-    if inspect.iscoroutinefunction(function):
+    if _is_coroutine_function(function):
 
         @wraps(function)
         async def carried_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
             tokens = [(variable, variable.set(value)) for variable, value in captured.items()]
             try:
-                return await function(*args, **kwargs)
+                return await cast("Any", function(*args, **kwargs))
             finally:
                 for variable, token in reversed(tokens):
-                    variable.reset(token)
+                    _reset(variable, token)
 
         return cast("Callable[P, T]", carried_coroutine)
 
@@ -161,12 +191,20 @@ def carry_context(function: Callable[P, T]) -> Callable[P, T]:
     return carried
 
 
-def _reset(token: Any) -> None:
+def _reset(variable: ContextVar[Any], token: Token[Any]) -> None:
     try:
-        current.reset(token)
+        variable.reset(token)
     except ValueError:
-        # A generator dependency may be closed in another copy of the context; there is nothing to restore in it.
+        # A generator dependency, or a coroutine that is thrown away, may be closed in another copy of the context;
+        # there is nothing to restore in it.
         return
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    """Tell whether calling ``function`` makes a coroutine; also for objects with an ``async def __call__``."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004 - it is not asked whether there is one
+    )
 
 
 def _in_task() -> bool:

@@ -10,6 +10,11 @@ reported by :mod:`fapilog.diagnostics`.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
+
+_SHOWN = 100
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = _SHOWN
 
 
 class FapilogError(Exception):
@@ -26,17 +31,15 @@ class ConfigError(FapilogError, ValueError):
     @classmethod
     def unknown(cls, where: str, given: object, allowed: Iterable[str]) -> "ConfigError":
         """Build the error for a name that is not in a closed set of names."""
-        names = sorted(allowed)
-        close = get_close_matches(str(given).lower(), names, n=1) or [
-            name for name in names if name.lower() == str(given).lower()
-        ]
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        return cls(f"{where}: {given!r} is not known; allowed: {', '.join(names)}.{hint}")
+        names = {name.lower(): name for name in sorted(allowed)}
+        close = get_close_matches(given[:_SHOWN].strip().lower(), names, n=1) if isinstance(given, str) else []
+        hint = f" Did you mean {names[close[0]]!r}?" if close else ""
+        return cls(f"{where}: {_shown(given)} is not known; allowed: {', '.join(names.values())}.{hint}")
 
     @classmethod
     def wrong(cls, where: str, given: object, allowed: str) -> "ConfigError":
         """Build the error for a value outside its range or of the wrong form."""
-        return cls(f"{where}: {given!r} cannot be used; allowed: {allowed}.")
+        return cls(f"{where}: {_shown(given)} cannot be used; allowed: {allowed}.")
 
 
 class SinkError(FapilogError):
@@ -63,3 +66,8 @@ class SinkError(FapilogError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.failed_indexes = None if failed_indexes is None else frozenset(failed_indexes)
+
+
+def _shown(given: object) -> str:
+    """Return the ``repr`` of what was given, short, also if it raises or is a number of thousands of digits."""
+    return f"<integer of {given.bit_length()} bits>" if type(given) is int and abs(given) >> 1000 else _REPR.repr(given)

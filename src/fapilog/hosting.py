@@ -1,10 +1,10 @@
 """What the hosts share: the builder's methods for the ASGI edge, and what happens while an application runs.
 
-    startup     middleware and debug route in front of the application ─► engine becomes the default ─► server's loggers
-                                                                            the application's own startup
-                                                                            …
-                                                                            the application's own shutdown
-    shutdown    drain ─► former default ─► server's loggers and application as they were
+startup     middleware and debug route in front of the application ─► engine becomes the default ─► server's loggers
+                                                                        the application's own startup
+                                                                        …
+                                                                        the application's own shutdown
+shutdown    drain ─► former default ─► server's loggers and application as they were
 """
 
 import os
@@ -132,7 +132,9 @@ class EdgeBuilder(OptionsBuilder):
         Without this call only the loggers of the server (uvicorn, gunicorn, hypercorn) are taken over.
 
         Args:
-            level, loggers, source: As for :func:`fapilog.stdlib.capture_stdlib`.
+            level: As for :func:`fapilog.stdlib.capture_stdlib`.
+            loggers: The same.
+            source: The same.
             servers: Whether to take over the server's loggers. Default True.
         """
         self._stdlib = {"level": level, "loggers": loggers, "source": source}
@@ -151,12 +153,13 @@ class EdgeBuilder(OptionsBuilder):
             return None if off else self._debug
         return _Debug(DEBUG_PATH, Token()) if asked in _WITH_DEBUG_ROUTE and not self._debug_off else None
 
-    def edge(self, attribute: str, route_of: Callable[[Any], RouteOf]) -> "Edge":
+    def edge(self, attribute: str, route_of: Callable[[Any], RouteOf], kind: "type[Edge] | None" = None) -> "Edge":
         """Build the engine and what goes with it; for the host modules.
 
         Args:
             attribute: Where the host keeps the ASGI application that serves requests.
             route_of: Makes the function that finds route templates, given the host's application.
+            kind: The host's own :class:`Edge`.
 
         Raises:
             ConfigError: If any value cannot be used.
@@ -167,7 +170,7 @@ class EdgeBuilder(OptionsBuilder):
         if self._stdlib is not None and self._stdlib["level"] is not None:
             engine.parts.levels.number(self._stdlib["level"], "capture_stdlib(level)")
         servers = {"completion_events": options.access_log} if self._servers else None
-        return Edge(engine, options, self.debug_route(), servers, self._stdlib, attribute, route_of)
+        return (kind or Edge)(engine, options, self.debug_route(), servers, self._stdlib, attribute, route_of)
 
     def _edge(self, **changes: Any) -> Self:
         self._asgi = replace(self._asgi, **changes)
@@ -227,7 +230,7 @@ class Edge:
         place = self._places.get(id(app))
         if place is None:
             place = self._places[id(app)] = _Place(getattr(app, self._attribute))
-            place.ours = self._wrap(app, place.former)
+            place.ours = self.wrap(app, place.former)
             setattr(app, self._attribute, place.ours)
         place.holders += 1
         try:
@@ -239,7 +242,8 @@ class Edge:
                 if getattr(app, self._attribute) is place.ours:
                     setattr(app, self._attribute, place.former)
 
-    def _wrap(self, app: Any, inner: Any) -> Any:
+    def wrap(self, app: Any, inner: Any) -> Any:
+        """Return ``inner`` with ours around it."""
         middleware = RequestMiddleware(inner, self._options, route_of=self._route_of(app))
         if self._debug is None:
             return middleware

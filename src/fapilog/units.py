@@ -5,6 +5,7 @@
 
 import math
 import re
+import sys
 
 from fapilog.errors import ConfigError
 
@@ -19,6 +20,7 @@ _BYTES = {
     "gib": 1024**3,
 }
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_SECONDS = 3_153_600_000.0
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", re.ASCII)
 
 
@@ -43,9 +45,14 @@ def parse_duration(value: float | str, where: str) -> float:
         where: The name of the method or variable it came from, for the error.
 
     Raises:
-        ConfigError: If the value is not a positive duration.
+        ConfigError: If the value is not a positive duration, or is over a century: no timer of the operating system
+            takes that.
     """
-    return _parse(value, _SECONDS, where, 'a duration above zero such as 0.5, "250ms", "5s", "10 min" or "1h"')
+    allowed = 'a duration above zero, at most 36500 days, such as 0.5, "250ms", "5s", "10 min" or "1h"'
+    seconds = _parse(value, _SECONDS, where, allowed)
+    if seconds > _LONGEST_SECONDS:
+        raise ConfigError.wrong(where, value, allowed)
+    return seconds
 
 
 def _parse(value: object, factors: dict[str, float] | dict[str, int], where: str, allowed: str) -> float:
@@ -55,7 +62,8 @@ def _parse(value: object, factors: dict[str, float] | dict[str, int], where: str
         if match and match[2].lower() in factors:
             number = float(match[1]) * factors[match[2].lower()]
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
+        # Python integers have no end, floats do.
+        number = float(value) if abs(value) <= sys.float_info.max else math.inf
     if not (math.isfinite(number) and number > 0):
         raise ConfigError.wrong(where, value, allowed)
     return number

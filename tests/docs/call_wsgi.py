@@ -1,16 +1,18 @@
-"""Calls the WSGI application `app` of a file once: ``call_wsgi.py FILE METHOD PATH``; prints nothing of its own."""
+"""Calls the WSGI application ``app`` of the module ``example`` once: ``call_wsgi.py METHOD PATH``; prints nothing."""
 
-import runpy
+import importlib
 import sys
+from pathlib import Path
 from wsgiref.util import setup_testing_defaults
 
 
-def main(file: str, method: str, path: str) -> None:
-    module = runpy.run_path(file, run_name="example")
+def main(method: str, path: str) -> None:
+    sys.path.insert(0, str(Path.cwd()))
+    app = importlib.import_module("example").app
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
     setup_testing_defaults(environ)
     statuses: list[str] = []
-    body = module["app"](environ, lambda status, _headers: statuses.append(status))
+    body = app(environ, lambda status, _headers: statuses.append(status))
     for _ in body:
         pass
     if hasattr(body, "close"):

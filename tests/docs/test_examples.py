@@ -41,7 +41,7 @@ def test_a_wsgi_application_runs(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "example.py"
     file.write_text(block.text, "utf-8")
     [(method, path)] = block.requests
-    lines = _run(tmp_path, str(Path(__file__).with_name("call_wsgi.py")), str(file), method, path)
+    lines = _run(tmp_path, str(Path(__file__).with_name("call_wsgi.py")), method, path)
 
     _check_output(block, lines)
 

@@ -34,7 +34,10 @@ def browse(client: httpx.Client, number: int) -> tuple[str, int]:
         ("POST", "/api/orders", {"items": []}),
     ]
     method, path, body = visits[number % len(visits)]
-    response = client.request(method, path, json=body, headers={"X-Request-ID": f"visit-{number:04d}"})
+    headers = {"X-Request-ID": f"visit-{number:04d}"}
+    if "average-order" in path:
+        headers["Connection"] = "close"  # uvicorn closes it after an exception; no other request may be on its way
+    response = client.request(method, path, json=body, headers=headers)
     assert response.headers.get_list("x-request-id") == [f"visit-{number:04d}"]
     return response.headers["x-request-id"], response.status_code
 
@@ -119,18 +122,18 @@ def test_routes_are_templates(tmp_path: Path) -> None:
         stopped = server.stop()
 
     routes = [event.get("http_route") for event in stopped.events() if event["message"] in COMPLETIONS]
-    assert routes == [
-        "/api/orders",
-        "/api/orders/{order_id}/items",
-        "/api/products/{product_id}",
-        None,
-        "/backoffice/orders/{order_id}/ship",
-    ]
+    assert Counter(routes) == {
+        "/api/orders": 1,
+        "/api/orders/{order_id}/items": 1,
+        "/api/products/{product_id}": 1,
+        "/backoffice/orders/{order_id}/ship": 1,
+        None: 1,
+    }
 
 
 def test_the_debug_route_agrees_with_the_drain(tmp_path: Path) -> None:
     """It wants its token, and its figures are those of the events so far."""
-    with shop(tmp_path, SHOP_DEBUG_TOKEN="open-sesame") as server:  # noqa: S106 - a key to nothing
+    with shop(tmp_path, SHOP_DEBUG_TOKEN="open-sesame") as server:
         server.client.get("/api/products")
         assert server.client.get("/debug/logging").status_code in (401, 403)
         response = server.client.get("/debug/logging", headers={"Authorization": "Bearer open-sesame"})

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from fapilog import SyncLoggerFacade, _runtime, context_scope, get_logger
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.diagnostics import Diagnostics
@@ -271,9 +272,7 @@ def test_signal_handler_that_logs_while_the_queue_is_locked(attached: logging.Lo
     assert logs.messages == ["signal", "locked"]
 
 
-def test_lock_of_logging_that_is_held_does_not_stop_the_engine(
-    attached: logging.Logger, logs: CapturedLogs
-) -> None:
+def test_lock_of_logging_that_is_held_does_not_stop_the_engine(attached: logging.Logger, logs: CapturedLogs) -> None:
     """R18: the engine that runs goes on delivering while somebody configures `logging`."""
     attached.info("before")
     assert logs.messages == ["before"]

@@ -10,12 +10,13 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from fapilog.stdlib import FapilogHandler, capture_stdlib, uvicorn_log_config
-from fapilog.stdlib.servers import take_over_servers
-from fapilog.stdlib.records import REPORTED
-from fapilog.testing import CapturedLogs
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter
+
+from fapilog.stdlib import FapilogHandler, capture_stdlib, uvicorn_log_config
+from fapilog.stdlib.records import REPORTED
+from fapilog.stdlib.servers import take_over_servers
+from fapilog.testing import CapturedLogs
 
 ACCESS = ("127.0.0.1:5000", "GET", "/x?a=1", "1.1", 200)
 NAMES = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "gunicorn.error", "hypercorn.error")

@@ -18,6 +18,7 @@ def _no_strays(fapilog_no_strays): ...
 def run(folder: Path, conftest: str, test: str, *arguments: str) -> tuple[int, str]:
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_it.py").write_text(test)
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *arguments, str(folder)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stdout + done.stderr

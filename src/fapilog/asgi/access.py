@@ -15,37 +15,30 @@ complete).
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from fapilog import _runtime
 from fapilog.asgi.headers import USER_AGENT, HeaderReader, text
 from fapilog.asgi.routes import RouteOf, route_of
 from fapilog.asgi.rules import AsgiOptions, Rules
-from fapilog.coerce import cut_text, to_plain_fields
+from fapilog.coerce import to_plain_fields
 from fapilog.context import OUTSIDE, current
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import IDENTITY_KEYS, Origin, identity_of
 from fapilog.levels import LevelTable
 from fapilog.logger.capture import active_span
-from fapilog.logger.methods import LevelMethod, make_level_method
+from fapilog.logger.methods import make_level_method
 
 LOGGER = "fapilog.request"
+REPORTED = "__fapilog_reported__"
 MAX_PATH = 1_024
 MAX_METHOD = 64
 OK, CLIENT_ERROR, SERVER_ERROR = "ok", "client_error", "server_error"
 DISCONNECTED = "client_disconnected"
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"))
-OTHER = "_OTHER"
+OTHER_METHOD = "_OTHER"
 _PARAMETERS = frozenset(("exc_info", "stack_info"))
 _CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
-
-
-class Asked(Protocol):
-    """What of an exchange says which request it is."""
-
-    scope: Any
-    found: dict[bytes, bytes]
-    path: str
 
 
 class AccessLog:
@@ -71,8 +64,8 @@ class AccessLog:
         self._logger = _runtime.get_logger(LOGGER)
         self._origin: Origin = _runtime.origin(LOGGER)
         # The way of an ordinary log call, at the levels that were asked for: there is no cheaper one.
-        self._done: LevelMethod = make_level_method("done", table.number(options.level, "level"), None)
-        self._bad: LevelMethod = make_level_method("bad", table.number(options.error_level, "error_level"), None)
+        self._done = make_level_method("done", table.number(options.level, "level"), None)
+        self._bad = make_level_method("bad", table.number(options.error_level, "error_level"), None)
 
     def span_ids(self) -> dict[str, Any] | None:
         """Return the ids of the active span as context fields, or None if there is none.
@@ -82,30 +75,27 @@ class AccessLog:
         span = active_span(self._origin.queue)
         return None if span is None else identity_of({}, span) or None
 
-    def describe(self, asked: Asked) -> dict[str, Any]:
-        """Return the fields that say which request it was; unknown ones are left out."""
-        scope, found = asked.scope, asked.found
-        fields: dict[str, Any] = {}
+    def add_details(self, fields: dict[str, Any], scope: Any, found: Mapping[bytes, bytes]) -> None:
+        """Add the route template, who asked, and the headers to show; what is not known is left out."""
         template, failed = attempt(self._route_of, scope)
-        if failed is not None:
-            self.diagnose("asgi_route", failed)
-        elif template is not None:
+        if template is not None:
             fields["http_route"] = template
-        path = asked.path
-        fields["path"] = path if len(path) <= MAX_PATH else cut_text(path, MAX_PATH)
+        elif failed is not None:
+            self.diagnose("asgi_route", failed)
         peer = scope.get("client")
-        address = peer[0] if peer else None
-        client = self._headers.client(address, found)
-        if client:
-            fields["client_ip"] = client
-        if client != address:
-            fields["peer_ip"] = address
+        if peer and peer[0]:
+            fields["client_ip"] = peer[0]
         if USER_AGENT in found:
             fields["user_agent"] = text(found[USER_AGENT])
-        shown = self._headers.shown(found)
-        if shown:
-            fields["request_headers"] = shown
-        return fields
+        headers = self._headers
+        if headers.trusts_proxies and peer:
+            client = headers.client(peer[0], found)
+            if client != peer[0]:
+                fields["client_ip"], fields["peer_ip"] = client, peer[0]
+        if headers.shows:
+            shown = headers.shown(found)
+            if shown:
+                fields["request_headers"] = shown
 
     def emit(self, message: str, fields: dict[str, Any], noted: Mapping[str, Any], *, is_error: bool) -> None:
         """Hand in the event of a request whose application raised nothing, with what was noted on top.
@@ -126,7 +116,7 @@ class AccessLog:
         _add_noted(fields, noted)
         self._logger.error(message, exc_info=error, **fields)
         # Exceptions with slots and without a dict exist; then the server's line stays.
-        attempt(setattr, error, "__fapilog_reported__", True)
+        attempt(setattr, error, REPORTED, True)  # noqa: FBT003 - the one spelling of setattr
 
     def diagnose(self, kind: str, error: BaseException) -> None:
         """Count and report something that went wrong in the middleware itself; never raises."""
@@ -144,11 +134,9 @@ def _add_noted(fields: dict[str, Any], noted: Mapping[str, Any]) -> None:
             fields[name] = value
 
 
-def method_fields(method: str) -> dict[str, Any]:
-    """Return the method, or ``_OTHER`` and the original beside it: labels come from a closed set."""
-    if method in METHODS:
-        return {"http_method": method}
-    return {"http_method": OTHER, "http_method_original": cut_text(method, MAX_METHOD)}
+def milliseconds(duration_ns: int) -> float:
+    """Return a duration with three decimals, cut, not rounded."""
+    return duration_ns // 1_000 / 1_000
 
 
 def outcome_of(status: int) -> str:

@@ -11,15 +11,26 @@ request carries its id; on exit the one before is current again.
 """
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
-from time import perf_counter
+from collections.abc import Mapping
+from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
-
-from fapilog.asgi.access import DISCONNECTED, OK, SERVER_ERROR, AccessLog, method_fields, outcome_of
+from fapilog.asgi.access import (
+    DISCONNECTED,
+    MAX_METHOD,
+    MAX_PATH,
+    METHODS,
+    OK,
+    OTHER_METHOD,
+    SERVER_ERROR,
+    AccessLog,
+    milliseconds,
+    outcome_of,
+)
 from fapilog.asgi.headers import TRACEPARENT, HeaderReader, request_id_of, trace_ids_of, with_header
+from fapilog.asgi.types import Receive, Send
+from fapilog.coerce import cut_text
 from fapilog.context import RequestContext, Scope, current
 from fapilog.diagnostics import attempt
 from fapilog.event import IDENTITY_KEYS
@@ -28,6 +39,7 @@ MARK = "fapilog"
 _NO_ANSWER = 500
 _NOTHING: dict[str, Any] = {}
 _DEPARTURES = frozenset(("ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"))
+_BY_SERVER = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
 class Exchange:
@@ -40,8 +52,8 @@ class Exchange:
         path: The path as it came.
         root_path: What the server says the application stands under.
         client_request_id: A sane id of the client's that was not taken over.
-        started: When it began, on the performance counter.
-        ended: When the last body byte was handed to the server; 0.0 before.
+        started: When it began, nanoseconds on the performance counter.
+        ended: When the last body byte was handed to the server; 0 before.
         complete: Whether the whole answer is on its way, trailers included.
         status: The status that the application sent; None before.
         received: Body bytes that the application read.
@@ -49,31 +61,36 @@ class Exchange:
         disconnected: Whether the client left before the answer was complete.
     """
 
-    __slots__ = (
-        "_access", "_has_trailers", "_id_name", "_length", "_receive", "_send", "_send_error", "_token",
-        "client_request_id", "complete", "context", "disconnected", "ended", "found", "path", "received", "root_path",
-        "scope", "sent", "started", "status",
-    )  # fmt: skip
+    # What most requests never change is set on the class, which costs a request nothing.
+    client_request_id: str | None = None
+    ended = 0
+    complete = False
+    status: int | None = None
+    received = 0
+    sent = 0
+    disconnected = False
+    _has_trailers = False
+    _length = 0
+    _send_error: OSError | None = None
 
     def __init__(
         self,
         headers: HeaderReader,
         access: AccessLog,
         scope: Any,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Read the headers and settle who this request is."""
-        self.started = perf_counter()
+        self.started = perf_counter_ns()
         self.scope = scope
-        self._receive: Callable[[], Any] = receive
-        self._send: Callable[[Any], Any] = send
+        self._receive = receive
+        self._send = send
         self._access = access
         self._id_name = headers.id_name
         self.path: str = scope["path"]
         self.root_path: str = scope.get("root_path", "")
         self.found = found = headers.read(scope["headers"])
-        self.client_request_id = None
         identity: dict[str, Any] = {}
         if headers.id_name:
             given = request_id_of(found[headers.id_name]) if headers.id_name in found else None
@@ -83,28 +100,20 @@ class Exchange:
         if TRACEPARENT in found:
             identity.update(trace_ids_of(found[TRACEPARENT]))
         self.context = RequestContext(identity)
-        self.ended = 0.0
-        self.complete = False
-        self.status: int | None = None
-        self.received = 0
-        self.sent = 0
-        self.disconnected = False
-        self._has_trailers = False
-        self._length = 0
-        self._send_error: OSError | None = None
+        self._within = Scope(_NOTHING, self.context)
 
     def __enter__(self) -> None:
         """Make the request the current one, and known to middleware further in."""
         self.scope[MARK] = self.context
-        self._token = current.set(Scope(_NOTHING, self.context))
+        self._token = current.set(self._within)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Emit the completion event and restore the context. What the application raised goes on unchanged."""
-        now = perf_counter()
+        now = perf_counter_ns()
         # What the application bound and did not unbind is in the completion event's own fields already.
-        current.set(Scope(_NOTHING, self.context))
+        current.set(self._within)
         _, failed = attempt(self._report, error, now)
         if failed is not None:
             self._access.diagnose("asgi_report", failed)
@@ -130,47 +139,41 @@ class Exchange:
         """Pass on the application's next message; to the start of the answer add the request id."""
         kind = message["type"]
         if kind == "http.response.body":
-            last = not message.get("more_body", False)
             # Some servers tell a waiting receive() that all is over before they return from the last send().
-            self.complete = last and not self._has_trailers
-            await self._forward(message)
-            if not self.disconnected:
-                self.sent += len(message.get("body") or b"")
-            if last:
-                self.ended = perf_counter()
+            self.complete = not (message.get("more_body", False) or self._has_trailers)
         elif kind == "http.response.start":
             started, failed = attempt(self._start, message)
-            await self._forward(message if failed is not None else started)
-        else:
-            await self._send_other(kind, message)
-
-    async def _forward(self, message: Any) -> None:
-        """Hand a message to the server. Some raise ``OSError`` when the client has gone, others say nothing."""
+            if failed is None:
+                message = started
+        elif kind == "http.response.trailers":
+            self.complete = not message.get("more_trailers", False)
         try:
             await self._send(message)
         except OSError as error:
-            self.disconnected = True
-            self._send_error = error
+            # How some servers say that the client has gone; others say nothing.
+            self._note_loss(error)
             raise
+        if kind == "http.response.body":
+            if not self.disconnected:
+                self.sent += len(message.get("body") or b"")
+            if not message.get("more_body", False):
+                self.ended = perf_counter_ns()
+        elif kind in _BY_SERVER:
+            self._sent_by_server(kind, message)
 
-    async def _send_other(self, kind: str, message: Any) -> None:
-        """Pass on the messages of ASGI's extensions, unknown ones included."""
-        if kind == "http.response.trailers" and not message.get("more_trailers", False):
-            self.complete = True
-        await self._forward(message)
+    def _note_loss(self, error: OSError) -> None:
+        self.disconnected = True
+        self._send_error = error
+
+    def _sent_by_server(self, kind: str, message: Mapping[str, Any]) -> None:
+        """Count a file that the server sends by itself: what the message or the headers say of its length."""
         if kind == "http.response.pathsend":
-            # How long the file is only the server knows; what the application has declared is the best figure.
-            self._finish(self._length)
-        elif kind == "http.response.zerocopysend":
-            if message.get("more_body", False):
-                self.sent += message.get("count") or 0
-            else:
-                self._finish(message.get("count") or 0)
-
-    def _finish(self, count: int) -> None:
-        self.sent += count
-        self.complete = not self._has_trailers
-        self.ended = perf_counter()
+            self.sent += self._length
+        else:
+            self.sent += message.get("count") or 0
+        if not message.get("more_body", False):
+            self.complete = not self._has_trailers
+            self.ended = perf_counter_ns()
 
     def _start(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Note the start of the answer, and return it with the request id in its headers."""
@@ -179,7 +182,7 @@ class Exchange:
         ids = self._access.span_ids()
         if ids is not None:
             self.context.share(ids)
-        if "extensions" in self.scope and self.scope["extensions"]:
+        if self.scope.get("extensions"):
             self._length = _declared_length(message.get("headers", ()))
         return self.with_id(message)
 
@@ -187,9 +190,10 @@ class Exchange:
         """Return a start message that names the request's id: the one the application has bound, if it is sane."""
         if not self._id_name:
             return message
-        own = self.context.shared["request_id"]
-        bound = self.context.noted.get("request_id", own)
-        if bound is not own:
+        own: str = self.context.shared["request_id"]
+        noted = self.context.noted
+        if noted:
+            bound = noted.get("request_id")
             own = (request_id_of(bound.encode("ascii", "replace")) if isinstance(bound, str) else None) or own
         return with_header(message, self._id_name, own)
 
@@ -201,29 +205,41 @@ class Exchange:
             return True
         return type(error).__name__ in _DEPARTURES
 
-    def _report(self, error: BaseException | None, now: float) -> None:
+    def _report(self, error: BaseException | None, now: int) -> None:
         access = self._access
         if not access.enabled:
             return
         departed = error is not None and self.has_departed(error)
         failure = None if departed else error
-        gone = self.disconnected or (departed and not self.complete)
         status = self.status
-        if status is None and not gone:
-            status = _NO_ANSWER
-        outcome = self._outcome(status, gone=gone, failed=failure is not None)
+        if self.disconnected or (departed and not self.complete):
+            outcome = DISCONNECTED
+        elif failure is not None or not self.ended:
+            # The application that ends in the middle of its answer has failed as much as one that raises.
+            outcome = SERVER_ERROR
+            status = status or _NO_ANSWER
+        else:
+            outcome = outcome_of(status or _NO_ANSWER)
         is_error = failure is not None or outcome == SERVER_ERROR
         if not is_error and not access.rules.emits(self.path, self.root_path, success=outcome == OK):
             return
-        fields = method_fields(self.scope["method"])
-        fields.update(access.describe(self))
-        if status is not None:
-            fields["status_code"] = status
-        fields["duration_ms"] = round(((self.ended or now) - self.started) * 1e3, 3)
-        fields["total_ms"] = round((now - self.started) * 1e3, 3)
-        fields["request_bytes"] = self.received
-        fields["response_bytes"] = 0 if fields["http_method"] == "HEAD" else self.sent
-        fields["outcome"] = outcome
+        method = self.scope["method"]
+        fields = {
+            "http_method": method,
+            "path": self.path if len(self.path) <= MAX_PATH else cut_text(self.path, MAX_PATH),
+            "status_code": status,
+            "duration_ms": milliseconds((self.ended or now) - self.started),
+            "total_ms": milliseconds(now - self.started),
+            "request_bytes": self.received,
+            "response_bytes": self.sent if method != "HEAD" else 0,
+            "outcome": outcome,
+        }
+        if status is None:
+            del fields["status_code"]
+        if method not in METHODS:
+            fields["http_method"] = OTHER_METHOD
+            fields["http_method_original"] = cut_text(method, MAX_METHOD)
+        access.add_details(fields, self.scope, self.found)
         self._emit("request_completed" if failure is None else "request_failed", fields, failure, is_error=is_error)
 
     def _emit(self, message: str, fields: dict[str, Any], failure: BaseException | None, *, is_error: bool) -> None:
@@ -237,12 +253,6 @@ class Exchange:
             self._access.emit(message, fields, noted, is_error=is_error)
         else:
             self._access.emit_failure(message, fields, noted, failure)
-
-    def _outcome(self, status: int | None, *, gone: bool, failed: bool) -> str:
-        if gone or status is None:
-            return DISCONNECTED
-        # The application that ends in the middle of its answer has failed as much as one that raises.
-        return SERVER_ERROR if failed or not self.ended else outcome_of(status)
 
 
 def _declared_length(headers: Any) -> int:

@@ -74,6 +74,8 @@ class HeaderReader:
         shown = sorted({name.lower() for name in options.include_headers})
         self._shown = tuple((name.encode("ascii"), name, is_credential(name)) for name in shown)
         self._proxies = networks(options)
+        self.shows = bool(self._shown)
+        self.trusts_proxies = bool(self._proxies)
         wanted = {USER_AGENT, TRACEPARENT, *(name for name, _, _ in self._shown)}
         wanted |= {self.id_name} if self.id_name else set()
         wanted |= {FORWARDED_FOR} if self._proxies else set()
@@ -92,16 +94,14 @@ class HeaderReader:
         """Return the headers that the options ask for, as text; the mask for those that hold credentials."""
         return {name: MASK if secret else text(found[key]) for key, name, secret in self._shown if key in found}
 
-    def client(self, peer: str | None, found: Mapping[bytes, bytes]) -> str | None:
+    def client(self, peer: str, found: Mapping[bytes, bytes]) -> str:
         """Return the client's address: the peer, or what trusted proxies say who was before them.
 
         Read from the right, each trusted hop vouches for the one before it; at most 20 hops. The first address that
         is not a trusted proxy is the client. Something that is no address ends the walk at the last hop that was one.
         """
-        if not self._proxies or peer is None or FORWARDED_FOR not in found:
-            return peer
         client = peer
-        for hop in reversed(text(found[FORWARDED_FOR], 8 * MAX_TEXT, keep_end=True).split(",")[-MAX_HOPS:]):
+        for hop in reversed(text(found.get(FORWARDED_FOR, b""), 8 * MAX_TEXT, keep_end=True).split(",")[-MAX_HOPS:]):
             if not self._trusts(client):
                 break
             address = _address(hop.strip())
@@ -157,7 +157,8 @@ def with_header(message: Mapping[str, Any], name: bytes, value: str) -> dict[str
 
     If the application had set it, ours replaces it: the answer names the id under which the events can be found.
     """
-    headers = [header for header in message.get("headers", ()) if header[0].lower() != name]
+    size = len(name)
+    headers = [each for each in message.get("headers", ()) if len(each[0]) != size or each[0].lower() != name]
     headers.append((name, value.encode("latin-1")))
     return {**message, "headers": headers}
 

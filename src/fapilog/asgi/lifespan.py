@@ -10,17 +10,13 @@ serves all the same).
 """
 
 import weakref
-from typing import TYPE_CHECKING, Any
-
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable
+from typing import Any
 
 from fapilog import _runtime
+from fapilog.asgi.types import App, Receive, Send
 from fapilog.diagnostics import attempt
 from fapilog.stdlib.placement import Capture
 from fapilog.stdlib.servers import take_over_servers
-
-if TYPE_CHECKING:
-    from fapilog._runtime import Engine
 
 _ENDS = frozenset(("lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"))
 
@@ -33,14 +29,14 @@ class Lifetime:
     object is collected.
 
     Args:
-        engine: The engine; None for whatever is the process's default then.
+        engine: The engine, made by ``_runtime.build_engine``; None for whatever is the process's default then.
         completion_events: Whether completion events make the server's access lines superfluous.
 
     Attributes:
         ready: Whether there is nothing left to do before a request.
     """
 
-    def __init__(self, engine: "Engine | None", *, completion_events: bool = True) -> None:
+    def __init__(self, engine: Any, *, completion_events: bool = True) -> None:
         """Start nothing."""
         self.engine = engine
         self.completion_events = completion_events
@@ -53,9 +49,7 @@ class Lifetime:
             _runtime.push_default(self.engine)
             weakref.finalize(self, _runtime.pop_default, self.engine).atexit = False
 
-    async def run(
-        self, app: ASGI3Application, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def run(self, app: App, scope: Any, receive: Receive, send: Send) -> None:
         """Run the application's own lifespan inside ours; what it raises goes on unchanged, after the drain."""
         run = _Run(self, send)
         try:
@@ -67,7 +61,7 @@ class Lifetime:
 class _Run:
     """One pass through the lifespan."""
 
-    def __init__(self, lifetime: Lifetime, send: ASGISendCallable) -> None:
+    def __init__(self, lifetime: Lifetime, send: Send) -> None:
         """Begin: lend the engine, take over the server's loggers."""
         self._lifetime = lifetime
         self._send = send

@@ -6,9 +6,7 @@ scope      lifespan ─► Lifetime            starts and drains            (Fap
            others, and what another instance further out has already taken ─► passed on untouched
 """
 
-from typing import TYPE_CHECKING, Any
-
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable
+from typing import Any, Protocol
 
 import fapilog
 from fapilog import _runtime
@@ -18,14 +16,19 @@ from fapilog.asgi.headers import HeaderReader
 from fapilog.asgi.lifespan import Lifetime
 from fapilog.asgi.routes import RouteOf, route_of
 from fapilog.asgi.rules import AsgiOptions
+from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.asgi.websocket import WebSocketExchange
 from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError
 
-if TYPE_CHECKING:
-    from fapilog._runtime import Engine, OptionsBuilder
-
 _EXCHANGES = {"http": Exchange, "websocket": WebSocketExchange}
+
+
+class Builder(Protocol):
+    """What the middleware wants of a builder; ``asgi_options()``, if it has that, gives the options of the edge."""
+
+    def options(self) -> Any:
+        """Return the engine's options, or raise ``ConfigError``."""
 
 
 class RequestMiddleware:
@@ -43,22 +46,23 @@ class RequestMiddleware:
         ConfigError: If a level of the options is not known.
     """
 
-    def __init__(
-        self, app: ASGI3Application, options: AsgiOptions | None = None, *, route_of: RouteOf = route_of
-    ) -> None:
+    def __init__(self, app: App, options: AsgiOptions | None = None, *, route_of: RouteOf = route_of) -> None:
         """Work out once what the options mean."""
         options = options or AsgiOptions()
         self.app = app
         self.options = options
         self._headers = HeaderReader(options)
         self.access = AccessLog(options, self._headers, route_of)
+        self._lifetime = Lifetime(None)
 
-    async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What the application raises goes on unchanged."""
         kind = _EXCHANGES.get(scope["type"])
         if kind is None or MARK in scope:
-            await self.app(scope, receive, send)
+            await self._pass_on(scope, receive, send)
             return
+        if not self._lifetime.ready:
+            self._lifetime.begin()
         exchange, failed = attempt(kind, self._headers, self.access, scope, receive, send)
         if failed is not None:
             # A scope that we cannot read must not cost the application its request.
@@ -67,6 +71,10 @@ class RequestMiddleware:
             return
         with exchange:
             await self.app(scope, exchange.receive, exchange.send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Leave to the application what is none of ours."""
+        await self.app(scope, receive, send)
 
 
 class FapilogMiddleware(RequestMiddleware):
@@ -89,27 +97,23 @@ class FapilogMiddleware(RequestMiddleware):
         ConfigError: If both are given, or one cannot be used.
     """
 
-    def __init__(
-        self, app: ASGI3Application, *, builder: "OptionsBuilder | None" = None, preset: str | None = None
-    ) -> None:
+    def __init__(self, app: App, *, builder: Builder | None = None, preset: str | None = None) -> None:
         """Build the engine, if one is asked for."""
         if builder is not None and preset is not None:
             raise ConfigError.wrong("FapilogMiddleware()", (builder, preset), "a builder or a preset, not both")
         source: Any = fapilog.LoggerBuilder().with_preset(preset) if preset is not None else builder
-        engine: Engine | None = None if source is None else _runtime.build_engine(source.options())
+        engine = None if source is None else _runtime.build_engine(source.options())
         asgi_options = getattr(source, "asgi_options", None)
         super().__init__(app, None if asgi_options is None else asgi_options())
         self._lifetime = Lifetime(engine, completion_events=self.options.access_log)
 
-    async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] == "lifespan" and MARK not in scope:
-            scope[MARK] = self
-            try:
-                await self._lifetime.run(self.app, scope, receive, send)
-            finally:
-                scope.pop(MARK, None)
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take part in the lifespan; leave the rest to the application."""
+        if scope["type"] != "lifespan" or MARK in scope:
+            await self.app(scope, receive, send)
             return
-        if not self._lifetime.ready:
-            self._lifetime.begin()
-        await super().__call__(scope, receive, send)
+        scope[MARK] = self
+        try:
+            await self._lifetime.run(self.app, scope, receive, send)
+        finally:
+            scope.pop(MARK, None)

@@ -15,23 +15,28 @@ def route_of(scope: Mapping[str, Any]) -> str | None:
     mount the prefix is known only as it was asked for, so a mount with parameters has none either: the host modules
     (``fapilog.fastapi`` …) know more.
     """
-    root = scope.get("app_root_path", scope.get("root_path", "")).rstrip("/")
     found = getattr(scope.get("fastapi.telemetry"), "route", None) or scope.get("path_template")
-    if _is_template(found):
-        return f"{root}{found}"
+    if found is not None and _is_template(found):
+        return f"{_root(scope)}{found}"
     own = scope.get("fastapi")
     context = own.get("effective_route_context") if isinstance(own, Mapping) else None
     for route in (context, scope.get("route")):
-        template = _template_of(route)
+        template = _template_of(route) if route is not None else None
         if template is not None:
+            root = _root(scope)
             mount = scope.get("root_path", "").rstrip("/").removeprefix(root)
             return None if _holds_parameter(mount, scope, template) else f"{root}{mount}{template}"
     return None
 
 
+def _root(scope: Mapping[str, Any]) -> str:
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))
+    return root.rstrip("/")
+
+
 def _template_of(route: Any) -> str | None:
     """Return the path of a route that has an endpoint; a mount has none, and if it is the last, nothing matched."""
-    if route is None or getattr(route, "endpoint", None) is None:
+    if getattr(route, "endpoint", None) is None:
         return None
     for name in ("path_format", "path"):
         found = getattr(route, name, None)

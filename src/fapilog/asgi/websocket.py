@@ -6,19 +6,26 @@ connect ──► accept ──► websocket_opened ──► … ──► clos
 """
 
 from collections.abc import Mapping
-from time import perf_counter
+from time import perf_counter_ns
 from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
-
-from fapilog.asgi.access import CLIENT_ERROR, DISCONNECTED, OK, SERVER_ERROR, AccessLog, outcome_of
+from fapilog.asgi.access import (
+    CLIENT_ERROR,
+    DISCONNECTED,
+    MAX_PATH,
+    OK,
+    SERVER_ERROR,
+    milliseconds,
+    outcome_of,
+)
 from fapilog.asgi.exchange import Exchange
-from fapilog.asgi.headers import HeaderReader
+from fapilog.coerce import cut_text
 from fapilog.diagnostics import attempt
 
 NORMAL, ABNORMAL, NO_CODE = 1000, 1006, 1005
 _SERVER_CODES = frozenset((1011, 1012, 1013, 1014))
 _REFUSED, _NO_ANSWER = 403, 500
+_ANSWERS = frozenset(("websocket.accept", "websocket.http.response.start"))
 
 
 class WebSocketExchange(Exchange):
@@ -33,24 +40,12 @@ class WebSocketExchange(Exchange):
         closed_by: ``"client"`` or ``"application"``; None before.
     """
 
-    __slots__ = ("_emits", "accepted", "close_code", "closed_by", "messages_received", "messages_sent")
-
-    def __init__(
-        self,
-        headers: HeaderReader,
-        access: AccessLog,
-        scope: Any,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
-    ) -> None:
-        """Start before the handshake."""
-        super().__init__(headers, access, scope, receive, send)
-        self.accepted = False
-        self.close_code: int | None = None
-        self.closed_by: str | None = None
-        self.messages_received = 0
-        self.messages_sent = 0
-        self._emits = True
+    accepted = False
+    close_code: int | None = None
+    closed_by: str | None = None
+    messages_received = 0
+    messages_sent = 0
+    _emits = True
 
     async def receive(self) -> Any:
         """Pass on the server's next message."""
@@ -66,26 +61,24 @@ class WebSocketExchange(Exchange):
     async def send(self, message: Any) -> None:
         """Pass on the application's next message; to the answer of the handshake add the request id."""
         kind = message["type"]
+        if kind in _ANSWERS:
+            changed, failed = attempt(self.with_id, message)
+            message = message if failed is not None else changed
+            self.status = message.get("status")
+        elif kind == "websocket.close":
+            self._closed("application", message.get("code") or NORMAL)
+        try:
+            await self._send(message)
+        except OSError as error:
+            self._note_loss(error)
+            raise
         if kind == "websocket.send":
-            await self._forward(message)
             self.messages_sent += 1
             self.sent += _size(message)
         elif kind == "websocket.accept":
-            await self._forward(self._with_id(message))
             self._opened()
-        elif kind == "websocket.http.response.start":
-            self.status = message.get("status")
-            await self._forward(self._with_id(message))
-        else:
-            if kind == "websocket.close":
-                self._closed("application", message.get("code") or NORMAL)
-            elif kind == "websocket.http.response.body" and not message.get("more_body", False):
-                self.ended = perf_counter()
-            await self._forward(message)
-
-    def _with_id(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        changed, failed = attempt(self.with_id, message)
-        return message if failed is not None else changed
+        elif kind == "websocket.http.response.body" and not message.get("more_body", False):
+            self.ended = perf_counter_ns()
 
     def _opened(self) -> None:
         self.accepted = True
@@ -96,8 +89,13 @@ class WebSocketExchange(Exchange):
     def _closed(self, side: str, code: int) -> None:
         if self.closed_by is None:
             self.closed_by, self.close_code = side, code
-            self.ended = perf_counter()
+            self.ended = perf_counter_ns()
             self.complete = True
+
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {"path": cut_text(self.path, MAX_PATH)}
+        self._access.add_details(fields, self.scope, self.found)
+        return fields
 
     def _report_open(self) -> None:
         access = self._access
@@ -106,9 +104,9 @@ class WebSocketExchange(Exchange):
             self.context.share(ids)
         self._emits = access.enabled and access.rules.emits(self.path, self.root_path, success=False)
         if self._emits:
-            access.emit("websocket_opened", access.describe(self), {}, is_error=False)
+            access.emit("websocket_opened", self._fields(), {}, is_error=False)
 
-    def _report(self, error: BaseException | None, now: float) -> None:
+    def _report(self, error: BaseException | None, now: int) -> None:
         access = self._access
         departed = error is not None and self.has_departed(error)
         failure = None if departed else error
@@ -121,14 +119,14 @@ class WebSocketExchange(Exchange):
         is_error = failure is not None or outcome == SERVER_ERROR
         if not access.enabled or not (self._emits or is_error):
             return
-        fields = access.describe(self)
+        fields = self._fields()
         if refused:
             fields["status_code"] = self.status
         else:
             fields["close_code"] = self.close_code or ABNORMAL
             fields["closed_by"] = self.closed_by or ("client" if outcome == DISCONNECTED else "application")
-        fields["duration_ms"] = round(((self.ended or now) - self.started) * 1e3, 3)
-        fields["total_ms"] = round((now - self.started) * 1e3, 3)
+        fields["duration_ms"] = milliseconds((self.ended or now) - self.started)
+        fields["total_ms"] = milliseconds(now - self.started)
         fields["request_bytes"] = self.received
         fields["response_bytes"] = self.sent
         fields["messages_received"] = self.messages_received

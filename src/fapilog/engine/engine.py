@@ -144,10 +144,6 @@ class Engine:
         self.levels.set(level, logger)
         self.levels.apply([*self._origins.values(), *self._adopted])
 
-    def idle(self) -> bool:
-        """Tell whether nothing waits and no thread runs."""
-        return not self.queue.running and not self.queue.items
-
     def flush(self, timeout: float | None = None) -> bool:
         """Block until all events submitted so far are settled at every sink; False if ``timeout`` seconds passed."""
         reached = self._flush_mark()

@@ -11,6 +11,7 @@ class LevelRules:
 
     def __init__(self, default: int, names: LevelTable) -> None:
         """Start with one level for all names."""
+        self.configured = default
         self.default = default
         self.overrides: dict[str, int] = {}
         self._names = names
@@ -19,14 +20,14 @@ class LevelRules:
         """Set the default level, or that of a name and all names below it (``app`` also sets ``app.db``).
 
         Args:
-            level: A name or number; None takes an override back.
+            level: A name or number; None takes an override back, or the default to what was configured.
             logger: The name; None for the default.
 
         Raises:
             ConfigError: If there is no such level.
         """
         if logger is None:
-            self.default = self._names.number(level if level is not None else "INFO", "set_level(level)")
+            self.default = self.configured if level is None else self._names.number(level, "set_level(level)")
             return
         others = {name: number for name, number in self.overrides.items() if name != logger}
         if level is not None:

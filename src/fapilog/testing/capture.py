@@ -20,12 +20,14 @@ class CapturedLogs:
     Attributes:
         sink: Where the events arrive; may be added to another engine with ``add_sink`` to see its events too.
         engine: The engine that is the process's default during the block.
+        is_open: Whether the block is still being run.
     """
 
     def __init__(self, sink: RecordingSink, engine: Engine) -> None:
         """Watch a sink."""
         self.sink = sink
         self.engine = engine
+        self.is_open = True
 
     @property
     def events(self) -> list[EventDict]:
@@ -53,7 +55,8 @@ class CapturedLogs:
         self.sink.batches = []
 
     def _settle(self) -> None:
-        for engine in {self.engine, _runtime.default_engine()}:
+        # Above ours may stand a lifespan's engine that was given our sink.
+        for engine in {self.engine, _runtime.default_engine()} if self.is_open else {self.engine}:
             if not engine.flush(_FLUSH_SECONDS):
                 raise TimeoutError(f"events not settled after {_FLUSH_SECONDS:g} seconds: {engine.figures()}")
 
@@ -86,9 +89,11 @@ def capture_logs(level: str | int = "DEBUG") -> Iterator[CapturedLogs]:
             queue=QueueOptions(capacity=_CAPACITY, max_bytes="1 GB"),
         )
     )
+    logs = CapturedLogs(sink, engine)
     _runtime.push_default(engine)
     try:
-        yield CapturedLogs(sink, engine)
+        yield logs
     finally:
+        logs.is_open = False
         _runtime.pop_default(engine)
         engine.drain()

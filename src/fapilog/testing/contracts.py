@@ -12,7 +12,8 @@ A check raises ``AssertionError`` and says what is amiss.
 import asyncio
 import copy
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,9 +74,7 @@ def make_events(count: int, *, start: int = 0, **fields: Any) -> list[EventDict]
 
 def make_batch(events: Sequence[EventDict]) -> Batch:
     """Return a batch of JSON lines as an engine makes it."""
-    out, ends = bytearray(), list[int]()
-    JsonFormat(LevelTable(), {}).encode_events(events, out, ends)
-    return Batch(bytes(out), ends, lambda: list(events))
+    return Batch(JsonFormat(LevelTable(), {}).encode_events(events), lambda: list(events))
 
 
 async def write(sink: Any, batch: Batch) -> None:
@@ -104,11 +103,10 @@ async def has_the_form_of_a_sink(target: SinkTarget) -> None:
 async def delivers_each_event_once_in_order(target: SinkTarget) -> None:
     """Require that what is written arrives once, in the order of writing, whatever the sizes of the batches."""
     sink, before, written = target.make(), len(target.arrived()), 0
-    await sink.open()
-    for size in (1, 7, 500, 2):
-        await write(sink, make_batch(make_events(size, start=written)))
-        written += size
-    await sink.close()
+    async with _opened(sink):
+        for size in (1, 7, 500, 2):
+            await write(sink, make_batch(make_events(size, start=written)))
+            written += size
     target.require_since(before, make_events(written))
 
 
@@ -117,9 +115,8 @@ async def leaves_the_events_alone(target: SinkTarget) -> None:
     sink = target.make()
     events = make_events(3, nested={"list": [1, {"deep": True}]})
     untouched = copy.deepcopy(events)
-    await sink.open()
-    await write(sink, make_batch(events))
-    await sink.close()
+    async with _opened(sink):
+        await write(sink, make_batch(events))
     _require(events == untouched, "the sink changed the events it was given")
 
 
@@ -127,17 +124,16 @@ async def opens_again_after_close(target: SinkTarget) -> None:
     """Require that a sink can be opened again, as a drained engine does with its next event, and keeps all."""
     sink, before = target.make(), len(target.arrived())
     for start in (0, 5):
-        await sink.open()
-        await write(sink, make_batch(make_events(5, start=start)))
-        await sink.close()
+        async with _opened(sink):
+            await write(sink, make_batch(make_events(5, start=start)))
     target.require_since(before, make_events(10))
 
 
 async def closes_without_a_write(target: SinkTarget) -> None:
     """Require that a sink without events closes, also twice."""
     sink, before = target.make(), len(target.arrived())
-    await sink.open()
-    await sink.close()
+    async with _opened(sink):
+        pass
     await sink.close()
     target.require_since(before, [])
 
@@ -151,9 +147,8 @@ async def takes_hostile_text(target: SinkTarget) -> None:
         *make_events(1, start=2, text="x" * 65_536),
         *make_events(1, start=3),
     ]
-    await sink.open()
-    await write(sink, make_batch(events))
-    await sink.close()
+    async with _opened(sink):
+        await write(sink, make_batch(events))
     target.require_since(before, events)
 
 
@@ -175,6 +170,16 @@ async def check_sink(target: SinkTarget) -> None:
     """
     for check in SINK_CHECKS:
         await check(target)
+
+
+@asynccontextmanager
+async def _opened(sink: Any) -> AsyncIterator[None]:
+    """Open a sink and close it, whatever happens between."""
+    await sink.open()
+    try:
+        yield
+    finally:
+        await sink.close()
 
 
 def _require(held: bool, otherwise: str) -> None:  # noqa: FBT001 - an assert that `python -O` keeps

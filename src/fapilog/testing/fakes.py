@@ -85,8 +85,7 @@ class RecordingSink:
     @property
     def lines(self) -> list[bytes]:
         """All events as lines, in order, newline included; empty for a sink without a format."""
-        batches = list(self.batches)
-        return [batch.line(index) for batch in batches if batch.ends for index in range(len(batch))]
+        return [batch.line(index) for batch in list(self.batches) if batch.lines for index in range(len(batch))]
 
     @property
     def messages(self) -> list[str]:

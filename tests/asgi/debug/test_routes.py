@@ -1,6 +1,7 @@
 """``GET /debug/logging`` in front of an application."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -157,15 +158,50 @@ async def test_odd_figures_are_still_json() -> None:
     assert orjson.loads(answer.content) == {"dropped": {"20": 1}}
 
 
+def snapshot() -> dict[str, Any]:
+    """Stand for an engine that has something to hide."""
+    return {
+        "state": "running",
+        "sinks": {"file": {"failed": {"error": 1}, "last_error": "OSError: canary"}, "memory": {"last_error": None}},
+        "diagnostics": {"counts": {"sink": 1}, "recent": [{"time_ns": 0, "kind": "sink", "text": "OSError: canary"}]},
+    }
+
+
 async def test_the_figures_say_whose_they_are() -> None:
     """With several workers each answers for itself."""
-    figures = process_figures(lambda: {"state": "running"})()
+
+    class Clock:
+        now = 100.0
+
+        def time_ns(self) -> int:
+            return 0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock, withheld = Clock(), Counter[str]()
+    ask_figures = process_figures(snapshot, withheld, clock)
+    clock.now += 2.5
+    withheld["skip_paths"] += 1
+    figures = ask_figures()
 
     assert figures["fapilog"] == _version.__version__
     assert figures["pid"] == os.getpid()
     assert figures["scope"] == "this process only"
-    assert figures["uptime_seconds"] >= 0
+    assert figures["uptime_seconds"] == 2.5
     assert figures["state"] == "running"
+    assert figures["withheld"] == {"skip_paths": 1}
+
+
+async def test_of_an_error_only_time_kind_and_type_are_shown() -> None:
+    """H12: a library may have put a connection string into the message; the snapshot itself is left as it is."""
+    given = snapshot()
+    figures = process_figures(lambda: given, {})()
+
+    assert figures["sinks"]["file"] == {"failed": {"error": 1}, "last_error": "OSError"}
+    assert figures["sinks"]["memory"] == {"last_error": None}
+    assert figures["diagnostics"]["recent"] == [{"time": "1970-01-01T00:00:00.000000Z", "kind": "sink"}]
+    assert given == snapshot()
 
 
 @pytest.mark.parametrize(
