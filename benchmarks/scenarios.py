@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 CONTENDERS = ("ours", "structlog_json", "stdlib_json", "stdlib_queue", "loguru_json", "published")
-APPLICATIONS = ("structlog_cid", "ours", "ours_depends", "published_depends")
+APPLICATIONS = ("bare_depends", "structlog_cid", "ours", "ours_depends", "published_depends")
 
 
 class Column(NamedTuple):

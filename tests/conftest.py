@@ -1,32 +1,37 @@
-"""What every test gets: nothing stray is left behind, and a missing counterpart is no silent skip in CI."""
+"""What every test gets: a process in which nothing is configured, nothing stray is left, no silent skip in CI."""
 
-import asyncio
-import logging
 import os
 import shutil
-import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 
 import pytest
-import pytest_asyncio
 
 from fapilog import _runtime
 from fapilog.context import current
 
-JOIN_SECONDS = 5.0
+pytest_plugins = ["fapilog.testing.pytest_plugin"]
 STOP_SECONDS = 1.0
+REQUIRED = os.environ.get("FAPILOG_REQUIRE_SERVICES") == "1"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose real counterpart is missing; where services are required, fail it."""
     for mark in item.iter_markers("requires_service"):
         missing = _missing(**mark.kwargs)
-        if missing and os.environ.get("FAPILOG_REQUIRE_SERVICES") == "1":
+        if missing and REQUIRED:
             pytest.fail(f"{mark.args[0]} is required here but {missing}", pytrace=False)
         if missing:
             pytest.skip(f"needs {mark.args[0]}: {missing}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where services are required, a test that `pytest.importorskip` skipped has failed."""
+    report = yield
+    if REQUIRED and report.skipped and isinstance(report.longrepr, tuple) and "could not import" in report.longrepr[2]:
+        report.outcome, report.longrepr = "failed", f"required here: {report.longrepr[2]}"
+    return report
 
 
 def _missing(module: str | None = None, command: str | None = None) -> str:
@@ -38,27 +43,11 @@ def _missing(module: str | None = None, command: str | None = None) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stray(_own_state: None) -> Iterator[None]:
-    """Fail a test that leaves a thread running or a handler on a logger of the standard library."""
-    threads = set(threading.enumerate())
-    handlers = _handlers()
-    yield
-    left_threads = _still_running(set(threading.enumerate()) - threads)
-    left_handlers = _handlers() - handlers
-    for name, handler in left_handlers:
-        logging.getLogger(name).removeHandler(handler)
-    problems = [f"thread {thread.name!r}" for thread in left_threads]
-    problems += [f"handler {handler!r} on logger {name or 'root'!r}" for name, handler in left_handlers]
-    if problems:
-        pytest.fail("the test left behind: " + ", ".join(sorted(problems)), pytrace=False)
-
-
-@pytest.fixture(autouse=True)
 def _own_state() -> Iterator[None]:
     """Give each test a process in which nothing is bound or configured: all of them share one.
 
-    Set up before ``_nothing_stray`` and so undone after it; an engine that a test left running, and was failed
-    for, is stopped here, so that the next test is not failed for it, too.
+    An engine that a test left running, and was failed for, is stopped here, so that the next test is not failed
+    for it, too.
     """
     state = _runtime._state
     scope = current.get()
@@ -76,41 +65,5 @@ def _own_state() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_stray_tasks(request: pytest.FixtureRequest, _nothing_stray: None) -> None:
-    """Fail an asynchronous test that leaves a task running; its loop would cancel it without a word."""
-    if request.node.get_closest_marker("asyncio") is not None:
-        request.getfixturevalue("_tasks_end")
-
-
-@pytest_asyncio.fixture
-async def _tasks_end() -> AsyncIterator[None]:
-    """Look at the test's own loop, after the test's other fixtures have been taken down."""
-    before = asyncio.all_tasks()
-    yield
-    current = asyncio.current_task()
-    left = [task for task in asyncio.all_tasks() - before if task is not current]
-    if left:
-        await asyncio.wait(left, timeout=1.0)
-    names = sorted(f"{task.get_name()} ({task.get_coro()!r})" for task in left if not task.done())
-    if names:
-        pytest.fail("the test left tasks running: " + ", ".join(names), pytrace=False)
-
-
-def _still_running(threads: set[threading.Thread]) -> list[threading.Thread]:
-    """Give threads that are about to end the time to do so."""
-    deadline = time.monotonic() + JOIN_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return [thread for thread in threads if thread.is_alive()]
-
-
-def _handlers() -> set[tuple[str, logging.Handler]]:
-    """Return every handler with its logger's name; pytest's own come and go and are none of ours."""
-    loggers = [("", logging.getLogger())]
-    loggers += [(name, it) for name, it in logging.Logger.manager.loggerDict.items() if isinstance(it, logging.Logger)]
-    return {
-        (name, handler)
-        for name, logger in loggers
-        for handler in logger.handlers
-        if not type(handler).__module__.startswith("_pytest")
-    }
+def _no_strays(_own_state: None, fapilog_no_strays: None) -> None:
+    """Fail a test that leaves a thread, a task or a handler of ``logging`` behind."""

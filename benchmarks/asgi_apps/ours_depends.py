@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI
 
 from benchmarks.asgi_apps import order
 from benchmarks.harness import MESSAGE
-from fapilog import SyncLoggerFacade
+from fapilog import AsyncLoggerFacade
 from fapilog.fastapi import FastAPIBuilder, get_request_logger
 
 EVENTS_PER_REQUEST = 2
@@ -21,9 +21,9 @@ def build(directory: Path) -> FastAPI:
     @app.get("/orders/{order_id}")
     async def show(
         order_id: int,
-        logger: Annotated[SyncLoggerFacade, Depends(get_request_logger)],
+        logger: Annotated[AsyncLoggerFacade, Depends(get_request_logger)],
     ) -> dict[str, object]:
-        logger.info(MESSAGE, seq=order_id, path="/orders", status=200, duration_ms=1.5)
+        await logger.info(MESSAGE, seq=order_id, path="/orders", status=200, duration_ms=1.5)
         return order(order_id)
 
     return app

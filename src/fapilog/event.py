@@ -12,7 +12,7 @@ a property test holds every shortcut to it.
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from fapilog.levels import LevelTable
@@ -85,9 +85,13 @@ class Intake(Protocol):
 
     items: deque[Any]
     limit: int
-    current_context: Any
     span_key: str
     levels: LevelTable
+
+    @property
+    def current_context(self) -> Callable[[], Any]:
+        """Returns the current OpenTelemetry context."""
+        ...
 
     def admit(self, record: tuple[Any, ...], *, may_await: bool) -> Awaitable[None] | None:
         """Take the record, wait for room, or count it as dropped.

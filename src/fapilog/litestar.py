@@ -21,10 +21,11 @@ from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.plugins import InitPlugin
+from litestar.types import Scope as LitestarScope
 
 from fapilog import _runtime
 from fapilog.hosting import Edge, EdgeBuilder
-from fapilog.logger.sync import SyncLoggerFacade
+from fapilog.logger.aio import AsyncLoggerFacade
 
 __all__ = ["FapilogPlugin"]
 
@@ -180,7 +181,10 @@ async def _keep(error: Exception, scope: Any) -> None:
         scope[_ERROR] = error
 
 
-def _provide_logger(scope: Any) -> SyncLoggerFacade:
+def _provide_logger(scope: LitestarScope) -> AsyncLoggerFacade:
     """Return the logger of the module that defines the handler."""
     function = getattr(scope.get("route_handler"), "fn", None)
-    return _runtime.get_logger(getattr(function, "__module__", None) or __name__)
+    function = getattr(function, "func", function)  # a synchronous handler is wrapped to run in a thread
+    return AsyncLoggerFacade(
+        _runtime.origin(getattr(function, "__module__", None) or __name__), _runtime.default_engine
+    )

@@ -1,13 +1,15 @@
 """One HTTP request, message by message."""
 
 import asyncio
-import os
+import contextlib
+import gc
 import random
 import threading
+import weakref
 
 import pytest
 
-from fapilog import bind_context, get_logger
+from fapilog import bind_context, get_logger, unbind_context
 from fapilog.asgi import FapilogMiddleware, annotate
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.rules import AsgiOptions
@@ -99,7 +101,9 @@ async def test_both_levels_can_be_set(log):
 # ── the request id ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("bad", [b"", b"a\r\nx: y", b"\x1b]0;x\x07", b"x" * 65_536, b"{a}", b"%s", b"<script>", b"\xff"])
+@pytest.mark.parametrize(
+    "bad", [b"", b"a\r\nx: y", b"\x1b]0;x\x07", b"x" * 65_536, b"{a}", b"%s", b"<script>", b"\xff"]
+)
 async def test_a_malformed_id_is_replaced_and_nothing_of_it_is_kept(log, bad):
     """Neither answered nor logged."""
     server = Server()
@@ -109,6 +113,35 @@ async def test_a_malformed_id_is_replaced_and_nothing_of_it_is_kept(log, bad):
     assert answered.decode() == log.request["request_id"]
     assert len(answered) == 32
     assert not bad or bad.decode("latin-1") not in str(log.request)
+
+
+async def test_an_id_that_was_unbound_is_still_answered(log):
+    """``clear_context`` and ``unbind_context`` are about log events."""
+
+    async def app(scope, receive, send):
+        unbind_context("request_id")
+        await reply(send)
+
+    server = Server()
+    await server.run(FapilogMiddleware(app), http_scope(headers=[(b"x-request-id", b"mine")]))
+
+    assert server.headers(b"x-request-id") == [b"mine"]
+    assert "request_id" not in log.request
+
+
+async def test_headers_that_can_be_read_only_once_are_left_to_the_application(log):
+    """The protocol says "iterable"."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend(scope["headers"])
+        await reply(send)
+
+    scope = {**http_scope(), "headers": iter([(b"x-request-id", b"once")])}
+    await Server().run(FapilogMiddleware(app), scope)
+
+    assert seen == [(b"x-request-id", b"once")]
+    assert log.request["request_id"] == "once"
 
 
 async def test_a_repeated_id_is_replaced(log):
@@ -275,7 +308,12 @@ async def test_a_measured_field_cannot_be_forged(log):
 
     event = log.request
     assert (event["status_code"], event["outcome"], event["level"]) == (500, "server_error", "ERROR")
-    assert (event["status_code_"], event["outcome_"], event["level_"], event["message_"]) == (200, "ok", "DEBUG", "fine")
+    assert (event["status_code_"], event["outcome_"], event["level_"], event["message_"]) == (
+        200,
+        "ok",
+        "DEBUG",
+        "fine",
+    )
 
 
 async def test_outside_a_request_an_annotation_goes_nowhere(log):
@@ -493,7 +531,7 @@ async def test_a_failing_route_resolver_is_our_own_affair(log):
 async def test_a_client_that_leaves_before_the_answer_is_no_server_error(log):
     """One event, at INFO, without a status."""
 
-    class ClientDisconnect(Exception):  # noqa: N818 - as Starlette calls it
+    class ClientDisconnect(Exception):
         pass
 
     async def app(scope, receive, send):
@@ -507,6 +545,43 @@ async def test_a_client_that_leaves_before_the_answer_is_no_server_error(log):
     assert event["outcome"] == "client_disconnected"
     assert "status_code" not in event
     assert "exception" not in event
+
+
+async def test_the_error_page_for_a_client_that_left_is_no_5xx(log):
+    """Error middleware answers 500 for the exception that says so, to nobody."""
+
+    class ClientDisconnect(Exception):
+        pass
+
+    async def app(scope, receive, send):
+        await receive()
+        await reply(send, 500)
+        raise ClientDisconnect
+
+    await raised_by(app, Server({"type": "http.disconnect"}))
+
+    assert (log.request["message"], log.request["outcome"]) == ("request_completed", "client_disconnected")
+    assert "status_code" not in log.request
+    assert log.request["response_bytes"] == 0
+
+
+async def test_a_request_that_is_cancelled_while_its_last_byte_waits(log):
+    """The answer was not handed over."""
+    waiting = asyncio.Event()
+
+    class Slow(Server):
+        async def send(self, message):
+            if message["type"] == "http.response.body":
+                waiting.set()
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(Slow().run(FapilogMiddleware(answering()), http_scope()))
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert (log.request["outcome"], log.request["response_bytes"]) == ("client_disconnected", 0)
 
 
 async def test_a_client_that_leaves_in_the_middle_of_a_stream(log):
@@ -891,24 +966,32 @@ async def test_without_an_access_log_there_is_no_event_but_context_and_header(lo
 
 
 async def test_nothing_of_a_request_is_kept(log):
-    """After a thousand requests the middleware holds no more than before: no state of a request lives on it."""
-    import gc
-    import weakref
+    """What the application held is gone with the request, without a garbage collector, even if it failed."""
+    gone = []
 
-    alive = weakref.WeakSet()
+    class Resource:
+        pass
 
     async def app(scope, receive, send):
-        alive.add(current.get().request) if hasattr(current.get().request, "__weakref__") else None
-        alive.add(send.__self__) if hasattr(send.__self__, "__weakref__") else None
+        resource = scope["resource"] = Resource()
+        scope["tools"] = (receive, send)
+        gone.append(weakref.ref(resource))
+        if scope["path"] == "/lost":
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body", "body": b"x"})
         await reply(send)
 
-    middleware = FapilogMiddleware(app)
-    before = len(gc.get_objects())
-    for _ in range(1000):
-        await Server().run(middleware, http_scope())
-    log.engine.flush(10)
-    log.sink.clear()
-    gc.collect()
+    class Lost(Server):
+        async def send(self, message):
+            if message["type"] == "http.response.body":
+                raise OSError
 
-    assert len(gc.get_objects()) - before < 1000
-    assert os.getpid()
+    middleware = FapilogMiddleware(app)
+    gc.disable()
+    try:
+        await Server().run(middleware, http_scope())
+        with contextlib.suppress(OSError):
+            await Lost().run(middleware, http_scope("/lost"))
+        assert [reference() for reference in gone] == [None, None]
+    finally:
+        gc.enable()

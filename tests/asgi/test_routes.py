@@ -32,7 +32,12 @@ def route(path, **more):
         ({"root_path": "/sub", "app_root_path": "", "route": route("/{id}")}, "/sub/{id}"),
         ({"root_path": "/api/sub", "app_root_path": "/api", "route": route("/{id}")}, "/api/sub/{id}"),
         (
-            {"root_path": "/shops/7", "app_root_path": "", "path_params": {"shop": 7, "id": 1}, "route": route("/{id}")},
+            {
+                "root_path": "/shops/7",
+                "app_root_path": "",
+                "path_params": {"shop": 7, "id": 1},
+                "route": route("/{id}"),
+            },
             None,
         ),
     ],

@@ -43,9 +43,7 @@ async def serve(app, *messages, scope=None, **options):
 
 def shape(log):
     """Return what each event says in short."""
-    return [
-        (event["message"], event["level"], event.get("close_code"), event.get("outcome")) for event in log.requests
-    ]
+    return [(event["message"], event["level"], event.get("close_code"), event.get("outcome")) for event in log.requests]
 
 
 async def test_one_event_opens_one_closes_and_none_is_for_a_message(log):
@@ -218,7 +216,7 @@ async def test_an_exception_goes_on_unchanged_and_is_reported_once(log, accepts)
 async def test_a_framework_that_raises_for_a_client_that_left_has_not_failed(log):
     """An endpoint need not catch it."""
 
-    class WebSocketDisconnect(Exception):  # noqa: N818 - as Starlette calls it
+    class WebSocketDisconnect(Exception):
         pass
 
     async def app(scope, receive, send):

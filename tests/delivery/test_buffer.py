@@ -29,7 +29,7 @@ def numbers(pieces: list[Piece]) -> list[int]:
     st.integers(1, 200),
     st.integers(20, 2_000),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_buffer_conserves_events_in_order(
     slices: list[list[int]], events: int, reserve: int, batch: int, batch_bytes: int, size: int
 ) -> None:

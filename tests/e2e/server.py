@@ -48,12 +48,23 @@ class Server:
         client: Talks to it.
     """
 
-    def __init__(self, folder: Path, target: str, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        self.port = free_port()
+    def __init__(
+        self,
+        folder: Path,
+        target: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        port: int | None = None,
+    ) -> None:
+        self.port = port or free_port()
         self._folder = folder
-        self._command = [sys.executable, "-m", "uvicorn", target, "--port", str(self.port), *arguments]
+        self._command = self.command(target, *arguments)
         self._env = {**os.environ, **(env or {})}
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_SECONDS, trust_env=False)
+
+    def command(self, target: str, *arguments: str) -> list[str]:
+        """Return what the shell would run."""
+        return [sys.executable, "-m", "uvicorn", target, "--port", str(self.port), *arguments]
 
     def __enter__(self) -> Self:
         self._out, self._err = self._folder / "stdout", self._folder / "stderr"
@@ -97,9 +108,17 @@ class Server:
         self._cat.wait(PATIENCE_SECONDS)
         return Stopped(status, self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
+    def stall_reader(self, stalled: bool) -> None:
+        """Stop whoever reads its stdout from reading, or let it go on."""
+        self._cat.send_signal(signal.SIGSTOP if stalled else signal.SIGCONT)
+
     def printed(self) -> str:
         """Return its stdout so far."""
         return self._out.read_text("utf-8")
+
+    def complained(self) -> str:
+        """Return its stderr so far."""
+        return self._err.read_text("utf-8")
 
     def wait_for(self, condition: Callable[[], bool], otherwise: str) -> None:
         """Look at another process until ``condition`` holds; fails with its output if it does not in time."""

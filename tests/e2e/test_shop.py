@@ -1,7 +1,10 @@
 """The example application under uvicorn from the shell, as its users see it."""
 
 import json
+import os
+import re
 import signal
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,11 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.server import Event, Server, Stopped
+from tests.e2e.server import Event, Server, Stopped, free_port
 
 ROOT = Path(__file__).parents[2]
 ORDER = {"email": "ada@example.org", "items": [{"product_id": 3, "quantity": 1}]}
 ENDED_BY_SIGTERM = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+PIPE_BYTES = 65_536
 COMPLETIONS = {"request_completed", "request_failed"}
 
 
@@ -144,3 +148,40 @@ def test_the_debug_route_agrees_with_the_drain(tmp_path: Path) -> None:
     assert figures["submitted"] <= len(stopped.events())
     assert set(figures["sinks"]) == {"stdout"}
     check_books(tmp_path, stopped)
+
+
+def test_a_reader_that_stalls_tears_no_line(tmp_path: Path) -> None:
+    """Two workers share a pipe that is full: requests are answered all the same, later every line is whole."""
+    with shop(tmp_path, "--workers", "2") as server:
+        server.wait_for(lambda: server.printed().count('"Shop opened"') == 2, "the shop did not open")
+        server.stall_reader(True)
+        with ThreadPoolExecutor(8) as pool:
+            answered = list(pool.map(lambda number: browse(server.client, number), range(350)))
+        server.stall_reader(False)
+        stopped = server.stop()
+
+    assert len(stopped.stdout) > 2 * PIPE_BYTES
+    assert completions(stopped.events()) == sorted(answered)
+    check_books(tmp_path, stopped)
+
+
+class Serve(Server):
+    """`make serve`."""
+
+    def command(self, target: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", target, *arguments]
+
+
+def test_serve_prints_a_link_that_works(tmp_path: Path) -> None:
+    """`make serve` keeps the shop running and says where its logging can be looked at."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    port = free_port()
+    with Serve(tmp_path, "example_app.serve", env={"SHOP_PORT": str(port), "PYTHONPATH": path}, port=port) as server:
+        [link] = re.findall(r"http://\S+/debug/logging\?token=\S+", server.complained())
+        response = server.client.get(link)
+        stopped = server.stop()
+
+    assert response.status_code == 200
+    assert response.json()["state"] == "running"
+    assert stopped.status in ENDED_BY_SIGTERM
+    assert link.partition("=")[2] not in stopped.stdout

@@ -210,12 +210,12 @@ def test_reconfigured_meanwhile_is_left_alone(logs: CapturedLogs) -> None:
 
 def test_servers_that_are_not_here_are_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under another server, or none, no logger is made or changed."""
-    monkeypatch.setattr(logging.Logger.manager, "loggerDict", {"app": logging.getLogger("app")})
+    for name in ("uvicorn", "gunicorn", "hypercorn"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    before = tree()
 
-    undo = take_over_servers()
-
-    assert list(logging.Logger.manager.loggerDict) == ["app"]
-    undo()
+    with take_over_servers():
+        assert tree() == before
 
 
 def test_log_config_sends_the_first_lines_through_us(logs: CapturedLogs, capfd: pytest.CaptureFixture[str]) -> None:
@@ -252,23 +252,25 @@ def test_log_config_takes_what_uvicorn_writes_into_it() -> None:
 
 
 def test_hypercorns_lines(logs: CapturedLogs, capfd: pytest.CaptureFixture[str]) -> None:
-    """hypercorn's own logger object, as it makes it, is taken over and given back."""
+    """hypercorn's own logger object, made as late as it makes it, is taken over and given back."""
     hypercorn = pytest.importorskip("hypercorn.logging")
     from hypercorn.config import Config
 
     config = Config()
     config.accesslog = "-"
-    server = hypercorn.Logger(config)
 
     async def talk() -> None:
+        server = hypercorn.Logger(config)
         await server.info("Running on %s", "http://x")
         scope = {"type": "http", "method": "GET", "path": "/y", "query_string": b"", "headers": [], "scheme": "http"}
         await server.access(scope, {"status": 200, "headers": []}, 0.1)
 
     with take_over_servers(completion_events=False):
         asyncio.run(talk())
-    logging.getLogger("hypercorn.error").handlers = []
-    logging.getLogger("hypercorn.access").handlers = []
+    loggers = [logging.getLogger(name) for name in ("hypercorn.error", "hypercorn.access")]
+    assert [(len(logger.handlers), logger.filters) for logger in loggers] == [(1, []), (1, [])]
+    for logger in loggers:
+        logger.handlers = []
 
     first, second = logs.events
     assert first["message"] == "Running on http://x"

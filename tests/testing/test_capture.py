@@ -5,10 +5,13 @@ import contextlib
 import logging
 import threading
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from fapilog import _runtime, bind_context, context_scope, get_async_logger, get_logger
 from fapilog.errors import ConfigError
+from fapilog.fastapi import FastAPIBuilder
 from fapilog.testing import capture_logs
 
 module_logger = get_logger(__name__)
@@ -136,3 +139,35 @@ def test_beside_caplog_and_capfd(caplog: pytest.LogCaptureFixture, capfd: pytest
     assert logs.messages == ["ours"]
     assert caplog.messages == ["theirs"]
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.asyncio
+async def test_running_application_is_caught() -> None:
+    """Opened while an application runs, the block has the events of its requests, the completion event too."""
+    app = FastAPI(lifespan=FastAPIBuilder().build())
+
+    @app.get("/orders/{number}")
+    async def order(number: int) -> int:
+        module_logger.info("Order shown", order=number)
+        return number
+
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        with capture_logs() as logs:
+            answer = await client.get("/orders/7")
+
+        (shown,) = logs.find("Order shown", order=7)
+        (completed,) = logs.find("request_completed", status_code=200)
+        assert shown["request_id"] == completed["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.asyncio
+async def test_lifespan_inside_the_block_is_seen_through_its_sink() -> None:
+    """Given the block's sink, an application's own engine shows its events from the start-up on."""
+    with capture_logs() as logs:
+        app = FastAPI(lifespan=FastAPIBuilder().add_sink(logs.sink).build())
+        async with app.router.lifespan_context(app):
+            module_logger.info("running")
+            assert logs.messages == ["running"]
+
+        assert logs.messages == ["running"]

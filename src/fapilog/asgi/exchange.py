@@ -71,6 +71,7 @@ class Exchange:
     disconnected = False
     _has_trailers = False
     _length = 0
+    _request_id = ""
     _send_error: OSError | None = None
 
     def __init__(
@@ -90,13 +91,16 @@ class Exchange:
         self._id_name = headers.id_name
         self.path: str = scope["path"]
         self.root_path: str = scope.get("root_path", "")
+        if not isinstance(scope["headers"], list | tuple):
+            # The protocol promises no more than an iterable, which may be good for one reader only.
+            scope["headers"] = list(scope["headers"])
         self.found = found = headers.read(scope["headers"])
         identity: dict[str, Any] = {}
         if headers.id_name:
             given = request_id_of(found[headers.id_name]) if headers.id_name in found else None
             if given is not None and not headers.accepts_id:
                 self.client_request_id, given = given, None
-            identity["request_id"] = given or headers.ids.new()
+            self._request_id = identity["request_id"] = given or headers.ids.new()
         if TRACEPARENT in found:
             identity.update(trace_ids_of(found[TRACEPARENT]))
         self.context = RequestContext(identity)
@@ -118,6 +122,9 @@ class Exchange:
         if failed is not None:
             self._access.diagnose("asgi_report", failed)
         self.scope.pop(MARK, None)
+        # No cycles: these hold frames and the framework's objects, and would keep them until the garbage collector.
+        self.scope = _NOTHING
+        self._send_error = None
         try:
             current.reset(self._token)
         except ValueError:
@@ -177,7 +184,10 @@ class Exchange:
 
     def _start(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Note the start of the answer, and return it with the request id in its headers."""
-        self.status = message["status"]
+        status = message["status"]
+        if not self.disconnected:
+            # An error page for a client that has left reaches nobody, and is no 5xx.
+            self.status = status
         self._has_trailers = bool(message.get("trailers", False))
         ids = self._access.span_ids()
         if ids is not None:
@@ -190,7 +200,7 @@ class Exchange:
         """Return a start message that names the request's id: the one the application has bound, if it is sane."""
         if not self._id_name:
             return message
-        own: str = self.context.shared["request_id"]
+        own = self._request_id
         noted = self.context.noted
         if noted:
             bound = noted.get("request_id")
@@ -212,7 +222,7 @@ class Exchange:
         departed = error is not None and self.has_departed(error)
         failure = None if departed else error
         status = self.status
-        if self.disconnected or (departed and not self.complete):
+        if self.disconnected or (departed and not self.ended):
             outcome = DISCONNECTED
         elif failure is not None or not self.ended:
             # The application that ends in the middle of its answer has failed as much as one that raises.

@@ -102,12 +102,14 @@ class WebSocketExchange(Exchange):
         ids = access.span_ids()
         if ids is not None:
             self.context.share(ids)
-        self._emits = access.enabled and access.rules.emits(self.path, self.root_path, success=False)
-        if self._emits:
+        self._emits = access.rules.emits(self.path, self.root_path, success=False)
+        if self._emits and access.enabled:
             access.emit("websocket_opened", self._fields(), {}, is_error=False)
 
     def _report(self, error: BaseException | None, now: int) -> None:
         access = self._access
+        if not access.enabled:
+            return
         departed = error is not None and self.has_departed(error)
         failure = None if departed else error
         refused = not self.accepted and self.closed_by != "client" and not departed
@@ -117,7 +119,7 @@ class WebSocketExchange(Exchange):
         if refused and failure is None and outcome != SERVER_ERROR:
             self._emits = access.rules.emits(self.path, self.root_path, success=False)
         is_error = failure is not None or outcome == SERVER_ERROR
-        if not access.enabled or not (self._emits or is_error):
+        if not (self._emits or is_error):
             return
         fields = self._fields()
         if refused:

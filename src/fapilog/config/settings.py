@@ -1,8 +1,10 @@
 """Settings from the environment: ``FAPILOG_LEVEL=DEBUG``, ``FAPILOG_QUEUE__CAPACITY=50000``."""
 
+import os
+from dataclasses import fields
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fapilog.config.options import FileOptions, Options, ServiceOptions, StdoutOptions, merge
@@ -37,16 +39,29 @@ class Settings(BaseSettings):
     shutdown_timeout: float | str = 5.0
     diagnostics: bool = True
 
+    _in_code: frozenset[str] = PrivateAttr(default=frozenset())
+
     def __init__(self, **values: Any) -> None:
         """Read the environment, with ``values`` on top."""
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise _clear(error) from None
+        self._in_code = frozenset(values)
 
     def changes(self) -> dict[str, Any]:
-        """Return what was set, by option name, as ``options.merge`` takes it; and the preset."""
+        """Return what was set, by option name, as ``options.merge`` takes it; and the preset.
+
+        A part given in code is taken as a whole; of one in the environment only the options that have a variable, so
+        that the preset keeps its say in the others.
+        """
         given = {name: getattr(self, name) for name in self.model_fields_set}
+        variables = {name.upper() for name in os.environ}
+        for name in ("service", "queue", "batch"):
+            if name in given and name not in self._in_code:
+                part = given[name]
+                named = [f.name for f in fields(part) if f"FAPILOG_{name}__{f.name}".upper() in variables]
+                given[name] = {option: getattr(part, option) for option in named}
         sinks = tuple(part for part in (given.pop("stdout", None), given.pop("file", None)) if part is not None)
         if sinks:
             given["sinks"] = sinks

@@ -7,7 +7,7 @@ outcomes counts: failed, then dropped, then delivered.
 
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fapilog.delivery.slices import Slice
@@ -57,19 +57,18 @@ class Accounts:
         with self.lock:
             self.passed += taken
             self.filtered.update(filtered)
-            piece.unsettled = len(piece) * len(accounts)
+            piece.sinks = len(accounts)
             for account in accounts:
                 account.offered += len(piece)
             if not accounts:
                 self.delivered += len(piece)
 
     def settle(
-        self, piece: Slice, indexes: Collection[int], account: SinkAccount, outcome: str, reason: str = ""
+        self, piece: Slice, indexes: Sequence[int], account: SinkAccount, outcome: str, reason: str = ""
     ) -> None:
         """Say what became of some events of a slice at one sink; each event once for each sink."""
         with self.lock:
             account.settled += len(indexes)
-            piece.unsettled -= len(indexes)
             if outcome == DELIVERED:
                 account.delivered += len(indexes)
             else:
@@ -77,13 +76,11 @@ class Accounts:
                 for index in indexes:
                     if outcome == FAILED or index not in piece.lost:
                         piece.lost[index] = (outcome, reason)
-            if piece.unsettled == 0:
-                self._close(piece)
-
-    def _close(self, piece: Slice) -> None:
-        self.delivered += len(piece) - len(piece.lost)
-        for outcome, reason in piece.lost.values():
-            (self.failed if outcome == FAILED else self.dropped)[reason] += 1
+            done = piece.settled(indexes)
+            lost = [piece.lost[index] for index in done if index in piece.lost] if piece.lost else ()
+            self.delivered += len(done) - len(lost)
+            for its_outcome, its_reason in lost:
+                (self.failed if its_outcome == FAILED else self.dropped)[its_reason] += 1
 
     def figures(self, submitted: int, dropped_before: Counter[str]) -> dict[str, Any]:
         """Return all figures, for the engine and for each sink, as plain values.

@@ -89,15 +89,17 @@ class Buffer:
         if len(piece) <= room and (not self.events or self.size_bytes + size <= self._bounds.size_bytes):
             self._push(piece, range(len(piece)), size)
             return ()
-        each = size // len(piece)
         kept: list[int] = []
+        held = 0
         for index, level in enumerate(piece.levels):
             limit = self._bounds.events + (self._bounds.reserve if level >= ERROR else 0)
-            fits = self.size_bytes + each * (len(kept) + 1) <= self._bounds.size_bytes
+            line = self._size_of(piece, index)
+            fits = self.size_bytes + held + line <= self._bounds.size_bytes
             if self.events + len(kept) < limit and (fits or self.events + len(kept) == 0):
                 kept.append(index)
+                held += line
         if kept:
-            self._push(piece, kept, each * len(kept))
+            self._push(piece, kept, held)
         taken = set(kept)
         return [index for index in range(len(piece)) if index not in taken]
 
@@ -107,14 +109,12 @@ class Buffer:
         events = size = 0
         while self._pieces and events < max_events and (not pieces or size < max_bytes):
             piece, indexes, held = self._pieces.popleft()
-            fit = self._fit(piece, indexes, held, max_events - events, max_bytes - size, first=not pieces)
-            if not fit:
-                self._pieces.appendleft((piece, indexes, held))
-                break
-            taken = held if fit == len(indexes) else held * fit // len(indexes)
-            pieces.append((piece, indexes[:fit]))
+            fit, taken = self._fit(piece, indexes, held, max_events - events, max_bytes - size, first=not pieces)
             if fit < len(indexes):
                 self._pieces.appendleft((piece, indexes[fit:], held - taken))
+            if not fit:
+                break
+            pieces.append((piece, indexes[:fit]))
             events += fit
             size += taken
             self.events -= fit
@@ -138,18 +138,23 @@ class Buffer:
         self.events = self.size_bytes = 0
         return pieces
 
-    def _fit(self, piece: Slice, indexes: Sequence[int], held: int, events: int, size: int, *, first: bool) -> int:
-        """Return how many of the indexes fit in what is left of a batch; one event always fits an empty batch."""
+    def _fit(
+        self, piece: Slice, indexes: Sequence[int], held: int, events: int, size: int, *, first: bool
+    ) -> tuple[int, int]:
+        """Return how many of the indexes, and bytes, fit in what is left; one event always fits an empty batch."""
         if len(indexes) <= events and held <= size:
-            return len(indexes)
-        batch = piece.batch(self._form)
+            return len(indexes), held
         fit = used = 0
         for index in indexes[:events]:
-            used += len(batch.line(index)) if batch.size_bytes else 0
-            if used > size:
+            line = self._size_of(piece, index)
+            if used + line > size and not (first and fit == 0):
                 break
+            used += line
             fit += 1
-        return max(fit, 1) if first else fit
+        return fit, used
+
+    def _size_of(self, piece: Slice, index: int) -> int:
+        return len(piece.batch(self._form).line(index)) if self._form is not None else 0
 
     def _push(self, piece: Slice, indexes: Sequence[int], size: int) -> None:
         self._pieces.append((piece, indexes, size))

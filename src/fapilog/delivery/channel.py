@@ -161,10 +161,10 @@ class InlineChannel:
             return False
         self._retry_at = self._clock.monotonic() + _REOPEN_SECONDS
         coroutine = self.books.sink.open()
-        _, error = attempt(coroutine.send, None)  # type: ignore[attr-defined]
+        _, error = attempt(coroutine.send, None)
         self._opened = isinstance(error, StopIteration)
         if not self._opened:
-            coroutine.close()  # type: ignore[attr-defined]
+            coroutine.close()
         return self._opened
 
 

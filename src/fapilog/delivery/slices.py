@@ -14,7 +14,7 @@ class Slice:
     accounting attributes belong to :class:`fapilog.delivery.accounts.Accounts` and its lock.
     """
 
-    __slots__ = ("_batches", "_events", "_records", "_to_events", "levels", "lost", "unsettled")
+    __slots__ = ("_batches", "_events", "_parts", "_records", "_to_events", "_whole", "levels", "lost", "sinks")
 
     def __init__(
         self,
@@ -36,12 +36,27 @@ class Slice:
         self._to_events = to_events
         self._batches: dict[str, Batch] = {}
         self.levels = levels
-        self.unsettled = 0
+        self.sinks = 0
+        self._whole = 0
+        self._parts: bytearray | None = None
         self.lost: dict[int, tuple[str, str]] = {}
 
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.levels)
+
+    def settled(self, indexes: Sequence[int]) -> Sequence[int]:
+        """Note that one more sink has settled these events; return those that all sinks have now."""
+        if len(indexes) == len(self.levels):
+            self._whole += 1
+            missing = self.sinks - self._whole
+            if self._parts is None:
+                return () if missing else indexes
+            return [index for index, count in enumerate(self._parts) if count == missing]
+        parts = self._parts = self._parts or bytearray(len(self.levels))
+        for index in indexes:
+            parts[index] += 1
+        return [index for index in indexes if parts[index] + self._whole == self.sinks]
 
     def events(self) -> list[EventDict]:
         """Return the flat dicts, made at the first use."""

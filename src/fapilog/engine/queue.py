@@ -64,7 +64,7 @@ class QueueOptions:
         if self.policy not in ("drop", "wait"):
             raise ConfigError.unknown("with_backpressure(policy)", self.policy, ("drop", "wait"))
         if self.wait_seconds not in (None, 0):
-            parse_duration(self.wait_seconds, "with_backpressure(wait_seconds)")  # type: ignore[arg-type]
+            parse_duration(self.wait_seconds, "with_backpressure(wait_seconds)")
 
 
 class _Waiter:
@@ -138,7 +138,8 @@ class EventQueue:
         size = extra.size_bytes if extra is not None else 0
         with self.lock:
             if not self.running and not self._start():
-                return self._drop_or_keep(record, size)
+                self._drop_or_keep(record, size)
+                return None
             protected = record[_LEVEL] >= ERROR
             # Whoever comes while others are in line goes to its end: an earlier event of this thread may be in it.
             if not self._line and (protected or not self._held) and self._has_room(size, protected=protected):

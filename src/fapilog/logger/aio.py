@@ -5,7 +5,7 @@ from collections.abc import Generator
 from fapilog.drain_result import DrainResult
 from fapilog.levels import CRITICAL, DEBUG, ERROR, INFO, WARNING
 from fapilog.logger.facade import Facade
-from fapilog.logger.methods import AsyncLevelMethod, make_level_method, make_log_method
+from fapilog.logger.methods import AsyncLevelMethod, AsyncLogMethod, make_level_method, make_log_method
 
 
 class _Taken:
@@ -35,7 +35,7 @@ class AsyncLoggerFacade(Facade):
     error: AsyncLevelMethod = make_level_method("error", ERROR, _TAKEN)
     critical: AsyncLevelMethod = make_level_method("critical", CRITICAL, _TAKEN)
     exception: AsyncLevelMethod = make_level_method("exception", ERROR, _TAKEN, exc_info=True)
-    log = make_log_method(_TAKEN)
+    log: AsyncLogMethod = make_log_method(_TAKEN)
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until every event submitted before is with its sinks; return False on time-out.

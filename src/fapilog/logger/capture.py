@@ -105,7 +105,7 @@ def interpolate(message: object, args: tuple[Any, ...], fields: dict[str, Any]) 
 def active_span(queue: Intake) -> SpanIds | None:
     """Return the ids of the active OpenTelemetry span of this thread or task."""
     span = queue.current_context().get(queue.span_key)
-    return None if span is None else span.get_span_context()  # type: ignore[no-any-return]
+    return None if span is None else span.get_span_context()
 
 
 def bind_fields(bound: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,20 @@
 """What the synchronous and the asynchronous logger have in common: name, bound fields, level."""
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, Self
 
+from fapilog.drain_result import DrainResult
 from fapilog.event import Origin
 from fapilog.logger.capture import NOTHING, bind_fields
+
+
+class Drainable(Protocol):
+    """What a logger asks of its engine."""
+
+    def flush(self, timeout: float | None = None) -> bool: ...  # noqa: D102 - the engine's own say it
+    async def flush_async(self, timeout: float | None = None) -> bool: ...  # noqa: D102
+    def drain(self, timeout: float | None = None) -> DrainResult: ...  # noqa: D102
+    async def drain_async(self, timeout: float | None = None) -> DrainResult: ...  # noqa: D102
 
 
 class Facade:
@@ -12,7 +22,7 @@ class Facade:
 
     __slots__ = ("_bound", "_engine", "_origin")
 
-    def __init__(self, origin: Origin, engine: Any, bound: Mapping[str, Any] = NOTHING) -> None:
+    def __init__(self, origin: Origin, engine: Callable[[], Drainable], bound: Mapping[str, Any] = NOTHING) -> None:
         """Loggers are made by ``get_logger`` and the builders.
 
         Args:

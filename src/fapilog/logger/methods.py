@@ -47,6 +47,26 @@ class LevelMethod(Protocol):
         """
 
 
+class LogMethod(Protocol):
+    """What ``logger.log`` takes: a level by name or number, and then what the level methods take."""
+
+    def __call__(
+        self,
+        level: str | int,
+        message: str,
+        /,
+        *args: object,
+        exc_info: object = None,
+        stack_info: bool = False,
+        **fields: Any,
+    ) -> None:
+        """Log one event at a level; see :class:`LevelMethod`.
+
+        Raises:
+            ConfigError: If there is no such level; the event is not lost silently, as its level cannot be known.
+        """
+
+
 class AsyncLevelMethod(Protocol):
     """What the async facade's ``info`` and its siblings take."""
 
@@ -66,15 +86,27 @@ class AsyncLevelMethod(Protocol):
         """
 
 
-def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *, exc_info: object = None) -> Any:
-    """Return the method ``name`` for one level.
+class AsyncLogMethod(Protocol):
+    """What the async facade's ``log`` takes."""
 
-    Args:
-        name: The method's name.
-        levelno: The level of its events.
-        taken: What it returns for an event that is taken or whose level is off: None makes it the synchronous
-            facade's, an awaitable the asynchronous one's.
-        exc_info: The default of that parameter.
+    def __call__(
+        self,
+        level: str | int,
+        message: str,
+        /,
+        *args: object,
+        exc_info: object = None,
+        stack_info: bool = False,
+        **fields: Any,
+    ) -> Awaitable[None]:
+        """Log one event at a level, at the call; see :class:`LogMethod` and :class:`AsyncLevelMethod`."""
+
+
+def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *, exc_info: object = None) -> Any:
+    """Return the method ``name`` for one level; ``exc_info`` is the default of its parameter.
+
+    ``taken`` is what it returns for an event that is taken or whose level is off: None makes it the synchronous
+    facade's, an awaitable the asynchronous one's.
     """
     may_await = taken is not None
     default_exc_info = exc_info
@@ -111,7 +143,7 @@ def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *,
                 size = OUT_OF_THE_ORDINARY
                 break
         if size > ORDINARY_BYTES:
-            return submit_call(origin, levelno, message, (), None, False, fields, self._bound, may_await) or taken
+            return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
         scope = current.get()
         span = queue.current_context().get(queue.span_key)
         items.append(
@@ -149,15 +181,11 @@ def make_log_method(taken: Awaitable[None] | None) -> Any:
         stack_info: bool = False,
         **fields: Any,
     ) -> Awaitable[None] | None:
-        """Log one event at a level given by name or number.
-
-        Raises:
-            ConfigError: If there is no such level; the event is not lost silently, as its level cannot be known.
-        """
         origin = self._origin
         levelno = origin.queue.levels.number(level, "log(level)")
         return (
             submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await) or taken
         )
 
+    log.__doc__ = (AsyncLogMethod if may_await else LogMethod).__call__.__doc__
     return log

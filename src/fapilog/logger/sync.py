@@ -3,7 +3,7 @@
 from fapilog.drain_result import DrainResult
 from fapilog.levels import CRITICAL, DEBUG, ERROR, INFO, WARNING
 from fapilog.logger.facade import Facade
-from fapilog.logger.methods import LevelMethod, make_level_method, make_log_method
+from fapilog.logger.methods import LevelMethod, LogMethod, make_level_method, make_log_method
 
 
 class SyncLoggerFacade(Facade):
@@ -21,7 +21,7 @@ class SyncLoggerFacade(Facade):
     error: LevelMethod = make_level_method("error", ERROR, None)
     critical: LevelMethod = make_level_method("critical", CRITICAL, None)
     exception: LevelMethod = make_level_method("exception", ERROR, None, exc_info=True)
-    log = make_log_method(None)
+    log: LogMethod = make_log_method(None)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Block until every event submitted before is with its sinks; return False on time-out.

@@ -27,7 +27,7 @@ class StdoutSink:
     has left in that buffer appears when the stream is flushed. A stream without a descriptor of its own
     (``StringIO``, a notebook) gets text. On Windows every stream does, because its console takes text.
 
-    A pipe takes more than 4096 bytes in pieces, so processes that share one (a server's workers) take turns by
+    A pipe or socket takes what is large in pieces, so processes that share one (a server's workers) take turns by
     a record lock for the length of a write. Two engines of one process are not kept apart on a full pipe.
 
     Lost: what is written after the reader has gone or the stream was closed, which raises. On a full disk the
@@ -75,8 +75,8 @@ class StdoutSink:
         fd = _descriptor(stream)
         if fd is None:
             _write_text(stream, batch.lines)
-        elif _is_pipe(fd):
-            with suppress(OSError):  # a system without record locks on pipes
+        elif _is_stream(fd):
+            with suppress(OSError):  # a system without record locks on pipes or sockets
                 fcntl.lockf(fd, fcntl.LOCK_EX)
             try:
                 self._write(fd, batch)
@@ -133,13 +133,15 @@ def _descriptor(stream: TextIO) -> int | None:
         raise SinkError(f"standard output: {error}") from error
 
 
-def _is_pipe(fd: int) -> bool:
+def _is_stream(fd: int) -> bool:
+    """Tell whether it is a pipe or a socket, which take what is large in pieces."""
     if sys.platform == "win32":
         return False
     try:
-        return stat.S_ISFIFO(os.fstat(fd).st_mode)
+        mode = os.fstat(fd).st_mode
     except OSError as error:
         raise _refused(error, 0, []) from error
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _write_text(stream: TextIO, lines: bytes) -> None:

@@ -26,6 +26,7 @@ from fapilog.stdlib.records import level_of, name_of, read, was_reported
 RECURSION = "recursion"
 _OWN_THREADS = "fapilog"
 _DEEPEST = 2
+_FLUSH_SECONDS = 1.0
 _CONFIGURERS = (("logging.config", "dictConfig"), ("logging.config", "fileConfig"), ("logging", "basicConfig"))
 
 
@@ -88,7 +89,7 @@ class FapilogHandler(logging.Handler):
         levelno = level_of(record)
         if not kept or levelno < origin.level or was_reported(record):
             return
-        own_thread = threading.current_thread().name.startswith(_OWN_THREADS)
+        own_thread = _on_own_thread()
         if own_thread and levelno < logging.WARNING and origin.name == "asyncio":
             # Our own event loop says which selector it uses: nobody asked for that.
             return
@@ -123,6 +124,24 @@ class FapilogHandler(logging.Handler):
 
     def _suppress(self, name: str) -> None:
         attempt(_report, RECURSION, f"a record of {name!r}, logged while fapilog was at work on others, is left out")
+
+
+class FlushingHandler(FapilogHandler):
+    """Waits until its record is written, up to a second.
+
+    For the few lines of a server before and after the lifespan, behind which the process may be gone without notice.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand the record in and wait."""
+        super().emit(record)
+        if not _on_own_thread():
+            _runtime.default_engine().flush(_FLUSH_SECONDS)
+
+
+def _on_own_thread() -> bool:
+    """Tell whether this is a thread of an engine or of one of its sinks."""
+    return threading.current_thread().name.startswith(_OWN_THREADS)
 
 
 def _name_level(origin: Origin, levelno: int, record: logging.LogRecord, fields: dict[str, object]) -> None:

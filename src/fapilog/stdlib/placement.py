@@ -13,10 +13,10 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from operator import methodcaller
-from typing import Self
+from typing import Protocol, Self, TypeGuard
 
 from fapilog.diagnostics import attempt
-from fapilog.stdlib.handler import FapilogHandler
+from fapilog.stdlib.handler import FapilogHandler, FlushingHandler
 
 
 class Placement:
@@ -69,13 +69,19 @@ class Placement:
             logger.setLevel(self.level)
 
 
+class Undoable(Protocol):
+    """What can be taken back."""
+
+    def undo(self) -> None: ...  # noqa: D102 - the name says it
+
+
 class Capture:
     """What ``capture_stdlib`` and the servers' take-over return: call it, or leave its ``with`` block, to undo it.
 
     Undoing twice is the same as once.
     """
 
-    def __init__(self, placements: Iterable[Placement]) -> None:
+    def __init__(self, placements: Iterable[Undoable]) -> None:
         """Hold what was changed."""
         self._placements = list(placements)
 
@@ -99,18 +105,24 @@ def place(logger: logging.Logger, handler: FapilogHandler, level: int | None) ->
     """Put ``handler`` on a logger, unless its records reach one of ours already; see :class:`Placement`.
 
     A placement that is there is shared and undone with its last holder. A handler of ours that somebody else has
-    attached, by ``dictConfig`` for example, is left alone: then there is nothing to undo.
+    attached, by ``dictConfig`` for example, is left alone: then there is nothing to undo. One that waits for its
+    records is replaced like a console handler.
     """
     for present in logger.handlers:
-        if isinstance(present, FapilogHandler):
+        if is_ours(present):
             shared: Placement | None = present.placements.get(logger.name)
             if shared is not None:
                 shared.holders += 1
             return shared
     way = list(reached(logger))
-    if any(isinstance(each, FapilogHandler) for each in way) and not any(map(is_console, way)):
+    if any(map(is_ours, way)) and not any(map(is_console, way)):
         return None
     return Placement(logger, handler, level)
+
+
+def is_ours(handler: logging.Handler) -> TypeGuard[FapilogHandler]:
+    """Tell whether a handler is one that may stay while an application runs."""
+    return isinstance(handler, FapilogHandler) and not isinstance(handler, FlushingHandler)
 
 
 def reached(logger: logging.Logger) -> Iterator[logging.Handler]:

@@ -5,18 +5,22 @@ uvicorn sets its loggers up before it imports the application, so it is done at 
     uvicorn ─► uvicorn.error, uvicorn.asgi     our handler on ``uvicorn``; the others reach it
     uvicorn.access                             our handler, or silent where completion events tell the same
     gunicorn.error, gunicorn.access            the same, one by one
-    hypercorn.error, hypercorn.access
+    hypercorn.error, hypercorn.access          the same, at their first line: hypercorn sets them up after the lifespan
+                                               has started
 """
 
 import logging
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from fapilog.stdlib.handler import FapilogHandler
 from fapilog.stdlib.placement import Capture, Placement, is_console, place, reached
 
 # Parents first: what reaches the parent's handler needs none of its own.
-_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "gunicorn.error", "hypercorn.error")
-_ACCESS_LOGGERS = ("uvicorn.access", "gunicorn.access", "hypercorn.access")
+_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "gunicorn.error")
+_ACCESS_LOGGERS = ("uvicorn.access", "gunicorn.access")
+_LATE_LOGGERS = ("hypercorn.error", "hypercorn.access")
 
 
 def take_over_servers(*, completion_events: bool = True) -> Capture:
@@ -34,12 +38,17 @@ def take_over_servers(*, completion_events: bool = True) -> Capture:
         Call it to put everything back; once is as good as often.
     """
     handler = FapilogHandler()
-    access = [logger for logger in _present(_ACCESS_LOGGERS) if not _is_off(logger)]
-    silent = access if completion_events else []
-    heard = [*_present(_LOGGERS), *(logger for logger in access if logger not in silent)]
-    placements = [place(logger, handler, _lacking_level(logger)) for logger in heard]
-    placements += [_silence(logger) for logger in silent]
-    return Capture(placement for placement in placements if placement is not None)
+
+    def take(logger: logging.Logger) -> Placement | None:
+        if not logger.name.endswith(".access"):
+            return place(logger, handler, _lacking_level(logger))
+        if _is_off(logger):
+            return None
+        return _silence(logger) if completion_events else place(logger, handler, _lacking_level(logger))
+
+    placements = [take(logger) for logger in _present(_LOGGERS + _ACCESS_LOGGERS)]
+    late = [_AtFirstLine(logger, take) for logger in _present(_LATE_LOGGERS)]
+    return Capture([*late, *(placement for placement in placements if placement is not None)])
 
 
 def uvicorn_log_config(level: str = "INFO") -> dict[str, Any]:
@@ -47,7 +56,8 @@ def uvicorn_log_config(level: str = "INFO") -> dict[str, Any]:
 
     For ``uvicorn.run(app, log_config=uvicorn_log_config())``, or written to a file as JSON for
     ``uvicorn --log-config``. Those lines go to the process's default engine, which before and after a lifespan is
-    the one that was configured last, or ``minimal``. Each call returns a new dict.
+    the one that was configured last, or ``minimal``; they are waited for, up to a second each, because uvicorn
+    ends a process that got SIGTERM without running its exit code. Each call returns a new dict.
 
     Args:
         level: The level of uvicorn's loggers as ``logging`` knows it. Default ``"INFO"``.
@@ -57,7 +67,7 @@ def uvicorn_log_config(level: str = "INFO") -> dict[str, Any]:
         "disable_existing_loggers": False,
         # uvicorn writes its `--use-colors` into these two, so they have to be there.
         "formatters": {"default": {"format": "%(message)s"}, "access": {"format": "%(message)s"}},
-        "handlers": {"fapilog": {"class": "fapilog.stdlib.FapilogHandler"}},
+        "handlers": {"fapilog": {"class": "fapilog.stdlib.handler.FlushingHandler"}},
         "loggers": {
             "uvicorn": {"handlers": ["fapilog"], "level": level, "propagate": False},
             "uvicorn.error": {"level": level},
@@ -66,11 +76,33 @@ def uvicorn_log_config(level: str = "INFO") -> dict[str, Any]:
     }
 
 
+class _AtFirstLine(logging.Filter):
+    """Takes a logger over when it is first used: it lets every record through, and is asked before the handlers."""
+
+    def __init__(self, logger: logging.Logger, take: Callable[[logging.Logger], Placement | None]) -> None:
+        super().__init__()
+        self._logger = logger
+        self._take = take
+        self._placement: Placement | None = None
+        self._taken = False
+        logger.addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging's signature
+        if not self._taken:
+            self._taken = True
+            self._placement = self._take(self._logger)
+        return True
+
+    def undo(self) -> None:
+        self._logger.removeFilter(self)
+        self._taken = True
+        if self._placement is not None:
+            self._placement.undo()
+
+
 def _present(names: tuple[str, ...]) -> list[logging.Logger]:
     """Return those loggers whose server is in use here."""
-    known = list(logging.Logger.manager.loggerDict)
-    families = {name.partition(".")[0] for name in known}
-    return [logging.getLogger(name) for name in names if name.partition(".")[0] in families]
+    return [logging.getLogger(name) for name in names if name.partition(".")[0] in sys.modules]
 
 
 def _is_off(logger: logging.Logger) -> bool:

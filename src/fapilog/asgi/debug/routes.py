@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from opentelemetry import trace
 
 from fapilog._version import __version__
@@ -37,52 +36,39 @@ class DebugRoute:
 
     Args:
         app: The application behind it; also the attribute ``app``, so that instrumentation finds its way in.
-        path: The path it answers, relative to the application's root path. Exactly this spelling: encoded,
-            doubled or slash-ended variants go to the application.
-        token: What a reader has to show.
+        options: The path it answers, relative to the application's root path, and what a reader has to show.
+            Exactly this spelling of the path: encoded, doubled or slash-ended variants go to the application.
         figures: Returns what is answered, plain JSON values without secrets; called on the event loop.
     """
 
-    def __init__(
-        self, app: ASGI3Application, *, path: str, token: Token, figures: Callable[[], Mapping[str, Any]]
-    ) -> None:
-        """Check nothing: :func:`check_path` and ``Token`` did when the builder was called."""
+    def __init__(self, app: App, options: DebugOptions, figures: Callable[[], Mapping[str, Any]]) -> None:
+        """Check nothing: the options did."""
         self.app = app
-        self._path = path
-        self._token = token
+        self._options = options
+        self._path = options.path
         self._figures = figures
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Answer the route's path; pass on everything else untouched."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the route's path; pass on everything else untouched, at the first time after telling the link."""
+        if not self._options.announced:
+            self._options.announce()
         if scope["type"] == "http" and scope["path"].endswith(self._path) and _is_at(scope, self._path):
             await self._answer(scope, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _answer(self, scope: HTTPScope, send: ASGISendCallable) -> None:
+    async def _answer(self, scope: Scope, send: Send) -> None:
         query = scope["query_string"]
         if tokens_of(query):
             _hide_token(scope)
         if scope["method"] not in _METHODS:
             await _send(send, 405, {"error": "only GET and HEAD"}, (b"allow", ", ".join(_METHODS).encode()))
-        elif not is_authorized(self._token, scope["headers"], query):
+        elif not is_authorized(self._options.token, scope["headers"], query):
             await _send(
                 send, 401, {"error": "a valid token is needed"}, (b"www-authenticate", b'Bearer realm="fapilog"')
             )
         else:
             await _send(send, 200, self._figures(), head=scope["method"] == "HEAD")
-
-
-def check_path(path: str, where: str) -> str:
-    """Return ``path`` if the route can stand there.
-
-    Raises:
-        ConfigError: If it is not a plain absolute path without trailing slash.
-    """
-    plain = isinstance(path, str) and path.startswith("/") and path.isascii() and path.isprintable()
-    if not plain or path.endswith("/") or "//" in path or any(c in path for c in "?#% {}"):
-        raise ConfigError.wrong(where, path, 'a plain path such as "/debug/logging"')
-    return path
 
 
 def process_figures(
@@ -126,7 +112,7 @@ def _type_of(error: str | None) -> str | None:
     return None if error is None else error.partition(":")[0]
 
 
-def _is_at(scope: HTTPScope, path: str) -> bool:
+def _is_at(scope: Scope, path: str) -> bool:
     """Tell whether the request asks for ``path`` in its one canonical spelling, below the root path."""
     root = scope.get("root_path", "").rstrip("/")
     if scope["path"] not in {path, root + path}:
@@ -135,7 +121,7 @@ def _is_at(scope: HTTPScope, path: str) -> bool:
     return raw is None or raw.split(b"?", 1)[0] in {path.encode(), (root + path).encode("utf-8")}
 
 
-def _hide_token(scope: HTTPScope) -> None:
+def _hide_token(scope: Scope) -> None:
     """Take the token out of what outlives the request.
 
     Servers write their access line from this very dict after the answer, and FastAPI's own telemetry has put the
@@ -148,7 +134,7 @@ def _hide_token(scope: HTTPScope) -> None:
 
 
 async def _send(
-    send: ASGISendCallable,
+    send: Send,
     status: int,
     content: Mapping[str, Any],
     *more_headers: tuple[bytes, bytes],

@@ -12,10 +12,11 @@ import threading
 import zlib
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fapilog.sinks.file.locks import try_lock
-from fapilog.sinks.file.names import PACKED, UNFINISHED, Rotated, list_rotated
+from fapilog.sinks.file.locks import try_lock, unlock
+from fapilog.sinks.file.names import PACKED, UNFINISHED, Rotated, beside, list_rotated
 
 _CHUNK_BYTES = 256 * 1024
 _LEVEL = 6
@@ -42,10 +43,10 @@ class Packer:
         self._figures = figures
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._asked: str | None = None
+        self._asked: Path | None = None
         self._stop = threading.Event()
 
-    def start(self, live: str) -> None:
+    def start(self, live: Path) -> None:
         """Compress what lies beside ``live``, unless that is being done; then once more afterwards."""
         if not self._rules.compress:
             return
@@ -79,7 +80,7 @@ class Packer:
                     return
             self._pack_all(live)
 
-    def _pack_all(self, live: str) -> None:
+    def _pack_all(self, live: Path) -> None:
         try:
             for rotated in list_rotated(live):
                 if "" in rotated.suffixes and not self._stop.is_set() and pack(rotated.path, self._stop):
@@ -89,7 +90,7 @@ class Packer:
             self._figures["compress_failed"] += 1
 
 
-def pack(path: str, stop: threading.Event) -> bool:
+def pack(path: Path, stop: threading.Event) -> bool:
     """Replace a file by its ``.gz``; False if it is still written to, is gone, or ``stop`` was set meanwhile.
 
     Raises:
@@ -99,9 +100,9 @@ def pack(path: str, stop: threading.Event) -> bool:
         source = os.open(path, os.O_RDONLY | _OPEN)
     except FileNotFoundError:
         return False
-    unfinished = path + UNFINISHED
+    unfinished = beside(path, UNFINISHED)
     try:
-        if not try_lock(source, exclusive=True) or not os.path.exists(path):
+        if not try_lock(source, exclusive=True) or not path.exists():
             return False
         state = os.fstat(source)
         target = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, state.st_mode & 0o666)
@@ -110,14 +111,14 @@ def pack(path: str, stop: threading.Event) -> bool:
                 done = _compress(source, out, stop)
             if done:
                 os.utime(unfinished, ns=(state.st_atime_ns, state.st_mtime_ns))
-                os.replace(unfinished, path + PACKED)
-                os.unlink(path)
+                unfinished.replace(beside(path, PACKED))
+                _unlinked(path)
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(unfinished)
+            unfinished.unlink(missing_ok=True)
     finally:
+        unlock(source)
         os.close(source)
-    return done
+    return done and _unlinked(path)  # for Windows, where an open file cannot be removed
 
 
 def _compress(source: int, out: BinaryIO, stop: threading.Event) -> bool:
@@ -132,7 +133,7 @@ def _compress(source: int, out: BinaryIO, stop: threading.Event) -> bool:
     return True
 
 
-def prune(live: str, rules: Rules, figures: Counter[str]) -> None:
+def prune(live: Path, rules: Rules, figures: Counter[str]) -> None:
     """Remove the oldest rotated files until those that are left keep the rules.
 
     A file that a process still writes to stays until a later time.
@@ -153,7 +154,7 @@ def prune(live: str, rules: Rules, figures: Counter[str]) -> None:
             figures["removed_bytes"] += size
 
 
-def clean(live: str) -> None:
+def clean(live: Path) -> None:
     """Remove unfinished compressions whose original is gone.
 
     Raises:
@@ -162,16 +163,16 @@ def clean(live: str) -> None:
     for rotated in list_rotated(live):
         if "" not in rotated.suffixes and UNFINISHED in rotated.suffixes:
             with suppress(OSError):
-                os.unlink(rotated.path + UNFINISHED)
+                beside(rotated.path, UNFINISHED).unlink()
 
 
-def _paths(rotated: Rotated) -> list[str]:
-    return [rotated.path + suffix for suffix in rotated.suffixes]
+def _paths(rotated: Rotated) -> list[Path]:
+    return [beside(rotated.path, suffix) for suffix in rotated.suffixes]
 
 
-def _size(path: str) -> int:
+def _size(path: Path) -> int:
     try:
-        return os.stat(path).st_size
+        return path.stat().st_size
     except OSError:
         return 0
 
@@ -187,14 +188,13 @@ def _remove(rotated: Rotated) -> bool:
     try:
         return try_lock(fd, exclusive=True) and all(_unlinked(path) for path in _paths(rotated))
     finally:
+        unlock(fd)
         os.close(fd)
 
 
-def _unlinked(path: str) -> bool:
+def _unlinked(path: Path) -> bool:
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return True
+        path.unlink(missing_ok=True)
     except OSError:
         return False
     return True

@@ -4,9 +4,9 @@ The time (UTC) is that of the rotation. The counter tells files of one second ap
 age, also after the clock was set back: the time of a new name is never before that of the newest file there.
 """
 
-import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from fapilog.event import timestamp
@@ -29,32 +29,35 @@ class Rotated(NamedTuple):
 
     stamp: str
     counter: int
-    path: str
+    path: Path
     suffixes: frozenset[str]
 
 
-def list_rotated(live: str) -> list[Rotated]:
+def list_rotated(live: Path) -> list[Rotated]:
     """Return the rotated files of a live file, oldest first. Nothing else in the directory is ever touched.
 
     Raises:
         OSError: If the directory cannot be read.
     """
-    directory, name = os.path.split(live)
-    pattern = re.compile(re.escape(name) + _SUFFIX, re.ASCII)
-    found: dict[tuple[str, int, str], set[str]] = {}
-    for entry in os.listdir(directory):
-        match = pattern.fullmatch(entry)
+    pattern = re.compile(re.escape(live.name) + _SUFFIX, re.ASCII)
+    found: dict[tuple[str, int, Path], set[str]] = {}
+    for entry in live.parent.iterdir():
+        match = pattern.fullmatch(entry.name)
         if match:
-            base = entry.removesuffix(match[3] or "")
-            key = (match[1], int(match[2]), os.path.join(directory, base))
+            key = (match[1], int(match[2]), beside(live, f".{match[1]}-{match[2]}"))
             found.setdefault(key, set()).add(match[3] or "")
     return [Rotated(*key, frozenset(suffixes)) for key, suffixes in sorted(found.items())]
 
 
-def next_path(live: str, rotated: Sequence[Rotated], time_ns: int) -> str:
+def beside(path: Path, suffix: str) -> Path:
+    """Return the path with something added to its name."""
+    return path.with_name(path.name + suffix)
+
+
+def next_path(live: Path, rotated: Sequence[Rotated], time_ns: int) -> Path:
     """Return a path that no file has and that sorts after all of ``rotated``."""
     stamp = timestamp(time_ns)[:_SECONDS].replace("-", "").replace(":", "") + "Z"
     counter = 1
     if rotated and rotated[-1].stamp >= stamp:
         stamp, counter = rotated[-1].stamp, rotated[-1].counter + 1
-    return f"{live}.{stamp}-{counter:06d}"
+    return beside(live, f".{stamp}-{counter:06d}")

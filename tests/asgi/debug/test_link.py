@@ -1,0 +1,64 @@
+"""The ready link, as far as the process knows its own address."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.lifespan.on import LifespanOn
+
+from fapilog.asgi.debug.link import announce, make_link
+
+pytestmark = pytest.mark.asyncio
+
+
+async def link_under_uvicorn(**settings: Any) -> str:
+    """Return the link that an application makes in a lifespan that uvicorn runs."""
+    made: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        made.append(make_link("/debug/logging", "t0ken"))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    lifespan = LifespanOn(uvicorn.Config(application, lifespan="on", interface="asgi3", log_config=None, **settings))
+    before = asyncio.all_tasks()
+    await lifespan.startup()
+    tasks = asyncio.all_tasks() - before
+    await lifespan.shutdown()
+    await asyncio.wait(tasks)
+    return made[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "base"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"host": "0.0.0.0", "port": 9001}, "http://127.0.0.1:9001"),  # noqa: S104
+        ({"host": "::", "port": 9001}, "http://[::1]:9001"),
+        ({"host": "2001:db8::7", "port": 9001}, "http://[2001:db8::7]:9001"),
+        ({"host": "logs.example", "port": 80, "root_path": "/api"}, "http://logs.example:80/api"),
+        ({"port": 0}, ""),
+        ({"uds": "/run/app.sock"}, ""),
+        ({"fd": 3}, ""),
+    ],
+)
+async def test_under_uvicorn_it_has_host_and_port(settings: dict[str, Any], base: str) -> None:
+    """An address that a browser can open; where there is none, the path alone and no wrong guess."""
+    assert await link_under_uvicorn(**settings) == f"{base}/debug/logging?token=t0ken"
+
+
+async def test_under_another_server_it_is_the_path() -> None:
+    """Nothing is guessed."""
+    assert make_link("/figures", "t0ken") == "/figures?token=t0ken"
+
+
+async def test_it_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line; standard output belongs to the log."""
+    announce("http://127.0.0.1:8000/debug/logging?token=t0ken")
+    said = capsys.readouterr()
+
+    assert said.err == "fapilog: debug route: http://127.0.0.1:8000/debug/logging?token=t0ken\n"
+    assert said.out == ""

@@ -1,0 +1,42 @@
+"""The books: an event counts once for the engine, whatever its sinks do, in whatever pieces they do it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, Accounts, SinkAccount
+from fapilog.delivery.slices import Slice
+
+outcomes = st.sampled_from([DELIVERED, DROPPED, FAILED])
+
+
+@given(st.integers(1, 4), st.lists(outcomes, min_size=1, max_size=12), st.data())
+def test_an_event_counts_once_and_by_its_worst_outcome(sinks: int, first: list[str], data: st.DataObject) -> None:
+    """Failed, then dropped, then delivered; settled event by event or as a whole, in any order of sinks."""
+    count = len(first)
+    books = Accounts()
+    accounts = [SinkAccount() for _ in range(sinks)]
+    piece = Slice(None, [{} for _ in range(count)], [20] * count, lambda _: [])
+    books.open_slice(piece, count, books.filtered, accounts)
+    fates = [first] + [data.draw(st.lists(outcomes, min_size=count, max_size=count)) for _ in range(sinks - 1)]
+    steps = []
+    for account, fate in zip(accounts, fates, strict=True):
+        if len(set(fate)) == 1:
+            steps.append((account, list(range(count)), fate[0]))
+        else:
+            cut = data.draw(st.integers(1, count))
+            for part in (range(cut), range(cut, count)):
+                for outcome in set(fate):
+                    indexes = [index for index in part if fate[index] == outcome]
+                    steps += [(account, indexes, outcome)] if indexes else []
+    for account, indexes, outcome in data.draw(st.permutations(steps)):
+        books.settle(piece, indexes, account, outcome, "why")
+        settled = books.delivered + books.dropped.total() + books.failed.total()
+        assert settled <= count
+    worst = [
+        FAILED if FAILED in column else DROPPED if DROPPED in column else DELIVERED for column in zip(*fates, strict=True)
+    ]
+    assert books.delivered == worst.count(DELIVERED)
+    assert books.dropped.total() == worst.count(DROPPED)
+    assert books.failed.total() == worst.count(FAILED)
+    for account, fate in zip(accounts, fates, strict=True):
+        assert (account.delivered, account.offered, account.settled) == (fate.count(DELIVERED), count, count)
