@@ -61,7 +61,21 @@ class Order:
 
 # Lone surrogates included: file names and broken clients bring them.
 texts = st.text(st.characters(), max_size=20) | st.sampled_from(
-    ["\x1b[31mred", "a\nb", "\r\n", "\x9b2J", "\u202egnp", "\u2028", "\u200b", "\ud800", 'say "hi"', "a=b", "null", "7", ""]
+    [
+        "\x1b[31mred",
+        "a\nb",
+        "\r\n",
+        "\x9b2J",
+        "\u202egnp",
+        "\u2028",
+        "\u200b",
+        "\ud800",
+        'say "hi"',
+        "a=b",
+        "null",
+        "7",
+        "",
+    ]
 )
 scalars = (
     st.none()
@@ -85,7 +99,9 @@ objects = (
     | st.uuids()
     | st.builds(Talking, texts)
     | st.builds(Raising, st.sampled_from([ValueError("no"), RecursionError(), MemoryError()]))
-    | st.sampled_from([Colour.RED, Colour.MIXED, pathlib.PurePath("/tmp/x"), decimal.Decimal("NaN"), object, len, uuid.UUID(int=0)])
+    | st.sampled_from(
+        [Colour.RED, Colour.MIXED, pathlib.PurePath("/tmp/x"), decimal.Decimal("NaN"), object, len, uuid.UUID(int=0)]
+    )
     | st.builds(ValueError, texts)
     | st.frozensets(st.integers() | texts, max_size=4)
 )
@@ -107,7 +123,22 @@ def _in_itself(items: list[Any]) -> list[Any]:
 
 
 values = st.recursive(scalars | objects, _containers, max_leaves=20)
-field_names = st.sampled_from(
-    ["message", "level", "timestamp", "logger", "trace_id", "request_id", "exception", "stack", "service", "pid", "level_"]
-) | texts
+field_names = (
+    st.sampled_from(
+        [
+            "message",
+            "level",
+            "timestamp",
+            "logger",
+            "trace_id",
+            "request_id",
+            "exception",
+            "stack",
+            "service",
+            "pid",
+            "level_",
+        ]
+    )
+    | texts
+)
 fields = st.dictionaries(field_names, values, max_size=5)

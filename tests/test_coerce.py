@@ -24,7 +24,17 @@ import pytest
 from hypothesis import given, settings
 
 from fapilog import coerce
-from fapilog.coerce import CYCLE, MAX_ITEMS, MAX_NODES, MAX_TEXT, TOO_DEEP, Sensitive, to_plain, to_plain_fields, to_text
+from fapilog.coerce import (
+    CYCLE,
+    MAX_ITEMS,
+    MAX_NODES,
+    MAX_TEXT,
+    TOO_DEEP,
+    Sensitive,
+    to_plain,
+    to_plain_fields,
+    to_text,
+)
 from tests.odd_values import Colour, Order, Raising, Talking, fields, values
 
 
@@ -130,7 +140,7 @@ GOLDEN: list[tuple[Any, Any]] = [
     ({"a": {"b": 1}}, {"a": {"b": 1}}),
     (collections.OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
     (types.MappingProxyType({"a": 1}), {"a": 1}),
-    ({1: "a", None: "b", True: "c", 2.5: "d"}, {"1": "c", "null": "b", "2.5": "d"}),
+    ({1: "a", None: "b", False: "c", 2.5: "d"}, {"1": "a", "null": "b", "false": "c", "2.5": "d"}),
     ({(1, 2): "t"}, {"[1, 2]": "t"}),
     ({Colour.RED: 1, b"k": 2}, {"red": 1, "k": 2}),
     ({"1": "text", 1: "number"}, {"1": "text", "1_": "number"}),
@@ -277,6 +287,40 @@ def test_a_huge_object_costs_a_bounded_amount_of_work(build) -> None:
     assert took_seconds < 1.0
 
 
+def test_a_container_without_end_is_left_in_time() -> None:
+    """X10: ``__iter__`` and ``items`` of the caller's classes are asked for no more than is written."""
+
+    def numbers() -> Any:
+        for number in range(MAX_ITEMS + 1):
+            yield number
+        pytest.fail("too many were taken")
+
+    class Endless(list[int]):
+        def __iter__(self) -> Any:
+            return numbers()
+
+    class EndlessMapping(collections.UserDict[int, int]):
+        def items(self) -> Any:
+            return ((number, number) for number in numbers())
+
+    assert to_plain(Endless()) == [*range(MAX_ITEMS), "<cut: 0 items>"]
+    assert len(to_plain(EndlessMapping())) == MAX_ITEMS + 1
+
+
+def test_what_an_object_says_of_its_class_is_not_believed() -> None:
+    """Proxies and mocks claim to be what they stand for, and have nothing of it."""
+
+    class Proxy:
+        @property
+        def __class__(self) -> Any:
+            return str
+
+        def __repr__(self) -> str:
+            return "<proxy>"
+
+    assert to_plain([Proxy()]) == ["<proxy>"]
+
+
 def test_what_is_cut_says_how_much_there_was() -> None:
     """A reader of the log knows that he does not see everything."""
     assert to_plain(list(range(5_000)))[-1] == "<cut: 5000 items>"
@@ -371,7 +415,7 @@ def test_a_repr_that_is_no_text_is_marked() -> None:
 
     class Wrong:
         def __repr__(self) -> str:
-            return 7  # type: ignore[return-value] # noqa: PLE0307
+            return 7  # type: ignore[return-value]
 
     assert to_plain(Wrong()) == "<unprintable Wrong: TypeError>"
 

@@ -75,11 +75,16 @@ def test_a_captured_state_never_changes() -> None:
 def test_a_scope_restores_what_was_there() -> None:
     """Nested, after an exception, and with what was bound inside."""
     bind_context(a=1)
-    with pytest.raises(KeyError), context_scope(a=2, b=2):
-        with context_scope(c=3):
-            assert bound() == {"a": 2, "b": 2, "c": 3}
-        bind_context(inside=True)
-        raise KeyError
+
+    def fail() -> None:
+        with context_scope(a=2, b=2):
+            with context_scope(c=3):
+                assert bound() == {"a": 2, "b": 2, "c": 3}
+            bind_context(inside=True)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
 
     assert bound() == {"a": 1}
 

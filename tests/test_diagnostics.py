@@ -152,6 +152,21 @@ def test_a_report_from_within_a_report_does_not_lock_up(clock) -> None:
     assert len(said) == 2
 
 
+def test_a_report_while_the_lock_is_held_does_not_lock_up(diagnostics, clock) -> None:
+    """R16: a signal handler or a finaliser may log in the middle of anything, in the same thread."""
+    inside = iter([True])
+
+    def time_ns() -> int:
+        if next(inside, False):
+            diagnostics.report("other", "from a signal handler")
+        return 0
+
+    clock.time_ns = time_ns
+    diagnostics.report("kind", "text")
+
+    assert diagnostics.counts() == {"kind": 1, "other": 1}
+
+
 def test_no_report_is_lost_between_threads(diagnostics) -> None:
     """Counts are exact."""
     barrier = threading.Barrier(8)

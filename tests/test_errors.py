@@ -14,7 +14,8 @@ def test_one_root_catches_all() -> None:
 
 @pytest.mark.parametrize(
     ("given_name", "hint"),
-    [("prodution", "production"), ("Production", "production"), (" dev ", "dev"), ("hardend", "Hardened"), ("xyz", None), (7, None)],
+    [("prodution", "production"), ("Production", "production"), (" dev ", "dev"), ("hardend", "Hardened"),
+     ("xyz", None), (7, None)],
 )  # fmt: skip
 def test_an_unknown_name_lists_what_is_known_and_the_nearest(given_name, hint) -> None:
     """What was given, what is allowed, and one remedy."""

@@ -10,7 +10,8 @@ from fapilog.levels import STANDARD_LEVELS, LevelTable
 
 @pytest.mark.parametrize(
     ("level", "number"),
-    [("DEBUG", 10), ("info", 20), (" Warning ", 30), ("warn", 30), ("ERROR", 40), ("fatal", 50), ("CRITICAL", 50), (25, 25), (0, 0)],
+    [("DEBUG", 10), ("info", 20), (" Warning ", 30), ("warn", 30), ("ERROR", 40), ("fatal", 50),
+     ("CRITICAL", 50), (25, 25), (0, 0)],
 )  # fmt: skip
 def test_a_level_is_found_by_name_in_any_case_or_by_number(level, number) -> None:
     """The standard library's names and their two old spellings."""
@@ -45,8 +46,9 @@ def test_a_registered_level_has_a_name_and_a_number() -> None:
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("info", 21), ("notice", 20), ("warn", 30), ("fatal", 55), ("", 5), ("9th", 5), ("two words", 5), ("añb", 5), ("a-b", 5),
-     (7, 5), (None, 5), ("ok", 0), ("ok", 1001), ("ok", -1), ("ok", True), ("ok", 5.0), ("ok", "5"), ("ok", 10**400)],
+    [("info", 21), ("notice", 20), ("warn", 30), ("fatal", 55), ("", 5), ("9th", 5), ("two words", 5), ("añb", 5),
+     ("a-b", 5), (7, 5), (None, 5),
+     ("ok", 0), ("ok", 1001), ("ok", -1), ("ok", True), ("ok", 5.0), ("ok", "5"), ("ok", 10**400)],
 )  # fmt: skip
 def test_a_level_cannot_take_the_place_of_another(name, number) -> None:
     """Neither a taken name nor a taken number nor anything that would not be one word on the wire."""

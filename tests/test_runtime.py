@@ -155,13 +155,19 @@ def test_a_registered_level_can_be_logged() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: fapilog.get_logger(preset="prodution"), r"with_preset\(name\): 'prodution' is not known; .*production"),
+        (
+            lambda: fapilog.get_logger(preset="prodution"),
+            r"with_preset\(name\): 'prodution' is not known; .*production",
+        ),
         (lambda: fapilog.get_logger(""), r"get_logger\(name\)"),
-        (lambda: fapilog.configure(), "exactly one"),
+        (fapilog.configure, "exactly one"),
         (lambda: fapilog.configure(42), r"configure\(\): 42"),  # type: ignore[arg-type]
         (lambda: fapilog.LoggerBuilder().with_level("LOUD").build(), r"with_level\(level\): 'LOUD' is not known"),
         (lambda: fapilog.LoggerBuilder().with_queue(capacity=0).build(), r"with_queue\(capacity\): 0 .*at least 1"),
-        (lambda: fapilog.LoggerBuilder().with_queue(max_bytes="64 megs").build(), r"with_queue\(max_bytes\): '64 megs'"),
+        (
+            lambda: fapilog.LoggerBuilder().with_queue(max_bytes="64 megs").build(),
+            r"with_queue\(max_bytes\): '64 megs'",
+        ),
         (lambda: fapilog.LoggerBuilder().with_backpressure("block").build(), r"with_backpressure\(policy\): 'block'"),
         (lambda: fapilog.LoggerBuilder().with_shutdown_timeout("soon").build(), r"with_shutdown_timeout"),
         (lambda: fapilog.LoggerBuilder().with_batch(max_events=-1).build(), r"with_batch\(max_events\): -1"),

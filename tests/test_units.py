@@ -10,8 +10,9 @@ from fapilog.errors import ConfigError
 from fapilog.units import parse_duration, parse_size
 
 WRONG = [
-    0, -1, 0.0, -0.5, math.nan, math.inf, -math.inf, True, False, None, b"10", [], {}, "", " ", "MB", "ten", "-5", "+5", "1e3",
-    "1_000", "1,000", "10 XB", "10 MB 5", "5 s s", "٣", "0", "0 MB", "0.0s", "0x10", "nan", "inf", "1.", ".5", "5\x00", "9" * 400,
+    0, -1, 0.0, -0.5, math.nan, math.inf, -math.inf, True, False, None, b"10", [], {}, "", " ", "MB", "ten", "-5", "+5",
+    "1e3", "1_000", "1,000", "10 XB", "10 MB 5", "5 s s", "٣", "0", "0 MB", "0.0s", "0x10", "nan", "inf", "1.", ".5",
+    "5\x00", "9" * 400,
 ]  # fmt: skip
 
 
@@ -82,7 +83,9 @@ def test_a_duration_that_no_timer_takes_is_an_error(given_value) -> None:
 @given(st.integers(1, 10**6), st.sampled_from(["KB", "MB", "GB", "KiB", "MiB", "GiB", "B", ""]))
 def test_whole_numbers_are_exact(number, unit) -> None:
     """No byte is lost to floating point."""
-    factor = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}[unit]
+    factor = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}[
+        unit
+    ]
 
     assert parse_size(f"{number} {unit}", "here") == number * factor
 

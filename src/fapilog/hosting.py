@@ -9,14 +9,13 @@ shutdown    drain ─► former default ─► server's loggers and application 
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from fapilog import _runtime
-from fapilog.asgi.debug.auth import Token
-from fapilog.asgi.debug.link import announce, make_link
-from fapilog.asgi.debug.routes import DebugRoute, check_path, process_figures
+from fapilog.asgi.debug.options import DEFAULT_PATH, DebugOptions
+from fapilog.asgi.debug.routes import DebugRoute, process_figures
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.routes import RouteOf
 from fapilog.asgi.rules import AsgiOptions
@@ -25,14 +24,8 @@ from fapilog.engine.engine import Engine
 from fapilog.stdlib.capture import capture_stdlib
 from fapilog.stdlib.servers import take_over_servers
 
-DEBUG_PATH = "/debug/logging"
 _WITH_DEBUG_ROUTE = frozenset(("fastapi",))
 _ONLY_WITH_TOKEN = frozenset(("production", "hardened"))
-
-
-class _Debug(NamedTuple):
-    path: str
-    token: Token
 
 
 class _Place:
@@ -54,7 +47,7 @@ class EdgeBuilder(OptionsBuilder):
         """Start with request ids, completion events, and the server's loggers taken over."""
         super().__init__()
         self._asgi = AsgiOptions()
-        self._debug: _Debug | None = None
+        self._debug: DebugOptions | None = None
         self._debug_off = False
         self._servers = True
         self._stdlib: dict[str, Any] | None = None
@@ -101,7 +94,7 @@ class EdgeBuilder(OptionsBuilder):
         """Believe ``X-Forwarded-For`` of these addresses and networks, such as ``"10.0.0.0/8"``. Default none."""
         return self._edge(trusted_proxies=(*self._asgi.trusted_proxies, *networks))
 
-    def with_debug_route(self, path: str | None = DEBUG_PATH, token: str | None = None) -> Self:
+    def with_debug_route(self, path: str | None = DEFAULT_PATH, token: str | None = None) -> Self:
         """Answer figures of the running process to whoever has the token; see :mod:`fapilog.asgi.debug`.
 
         Without this call there is a route under the preset ``fastapi`` only. Under ``production`` and ``hardened``
@@ -116,7 +109,7 @@ class EdgeBuilder(OptionsBuilder):
             ConfigError: If the token is empty, or either cannot be used.
         """
         self._debug_off = path is None
-        self._debug = None if path is None else _Debug(check_path(path, "with_debug_route(path)"), Token(token))
+        self._debug = None if path is None else DebugOptions(path, token)
         return self
 
     def capture_stdlib(
@@ -137,6 +130,8 @@ class EdgeBuilder(OptionsBuilder):
             source: The same.
             servers: Whether to take over the server's loggers. Default True.
         """
+        if level is not None:
+            _runtime.origin("root").queue.levels.number(level, "capture_stdlib(level)")
         self._stdlib = {"level": level, "loggers": loggers, "source": source}
         self._servers = servers
         return self
@@ -145,13 +140,25 @@ class EdgeBuilder(OptionsBuilder):
         """Return what was said about requests; ``FapilogMiddleware(app, builder=…)`` asks for it."""
         return self._asgi
 
-    def debug_route(self) -> _Debug | None:
-        """Return path and token of the route, or None if there is none."""
+    def debug_route(self) -> DebugOptions | None:
+        """Return where the debug route stands, or None; ``FapilogMiddleware(app, builder=…)`` asks for it."""
         asked = self._preset or os.environ.get("FAPILOG_PRESET")
         if self._debug is not None:
             off = asked in _ONLY_WITH_TOKEN and self._debug.token.generated
             return None if off else self._debug
-        return _Debug(DEBUG_PATH, Token()) if asked in _WITH_DEBUG_ROUTE and not self._debug_off else None
+        return DebugOptions() if asked in _WITH_DEBUG_ROUTE and not self._debug_off else None
+
+    def captures(self) -> ExitStack:
+        """Take over what is to be taken over of ``logging``, until the stack is closed.
+
+        ``FapilogMiddleware(app, builder=…)`` calls it, too.
+        """
+        with ExitStack() as stack:
+            if self._servers:
+                stack.enter_context(take_over_servers(completion_events=self._asgi.access_log))
+            if self._stdlib is not None:
+                stack.enter_context(capture_stdlib(**self._stdlib))
+            return stack.pop_all()
 
     def edge(self, attribute: str, route_of: Callable[[Any], RouteOf], kind: "type[Edge] | None" = None) -> "Edge":
         """Build the engine and what goes with it; for the host modules.
@@ -167,10 +174,7 @@ class EdgeBuilder(OptionsBuilder):
         engine = _runtime.build_engine(self.options())
         options = self._asgi
         RequestMiddleware(_nothing, options)  # for its checks: what is wrong is to be found now
-        if self._stdlib is not None and self._stdlib["level"] is not None:
-            engine.parts.levels.number(self._stdlib["level"], "capture_stdlib(level)")
-        servers = {"completion_events": options.access_log} if self._servers else None
-        return (kind or Edge)(engine, options, self.debug_route(), servers, self._stdlib, attribute, route_of)
+        return (kind or Edge)(engine, options, self.debug_route(), self.captures, attribute, route_of)
 
     def _edge(self, **changes: Any) -> Self:
         self._asgi = replace(self._asgi, **changes)
@@ -187,9 +191,8 @@ class Edge:
         self,
         engine: Engine,
         options: AsgiOptions,
-        debug: _Debug | None,
-        servers: dict[str, Any] | None,
-        stdlib: dict[str, Any] | None,
+        debug: DebugOptions | None,
+        captures: Callable[[], AbstractContextManager[object]],
         attribute: str,
         route_of: Callable[[Any], RouteOf],
     ) -> None:
@@ -197,12 +200,10 @@ class Edge:
         self.engine = engine
         self._options = options
         self._debug = debug
-        self._servers = servers
-        self._stdlib = stdlib
+        self._captures = captures
         self._attribute = attribute
         self._route_of = route_of
         self._places: dict[int, _Place] = {}
-        self._announced = False
 
     @asynccontextmanager
     async def serve(self, app: Any) -> AsyncIterator[None]:
@@ -212,13 +213,11 @@ class Edge:
         """
         with ExitStack() as undo:
             undo.enter_context(self._installed(app))
-            if self._servers is not None:
-                undo.enter_context(take_over_servers(**self._servers))
-            if self._stdlib is not None:
-                undo.enter_context(capture_stdlib(**self._stdlib))
+            undo.enter_context(self._captures())
             _runtime.push_default(self.engine)
             undo.callback(_runtime.pop_default, self.engine)
-            self._announce()
+            if self._debug is not None:
+                self._debug.announce()
             try:
                 yield
             finally:
@@ -248,12 +247,7 @@ class Edge:
         if self._debug is None:
             return middleware
         figures = process_figures(self.engine.snapshot, middleware.access.rules.withheld)
-        return DebugRoute(middleware, path=self._debug.path, token=self._debug.token, figures=figures)
-
-    def _announce(self) -> None:
-        if self._debug is not None and self._debug.token.generated and not self._announced:
-            self._announced = True
-            announce(make_link(self._debug.path, self._debug.token.reveal()))
+        return DebugRoute(middleware, self._debug, figures)
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:

@@ -30,10 +30,10 @@ EXCEPTIONS = {
 """What looks like state and is none, with the reason."""
 
 PURE_CALLS = frozenset({
-    "ContextVar", "Field", "MappingProxyType", "NewType", "ParamSpec", "SettingsConfigDict", "Struct", "TypeVar",
-    "attrgetter", "bytes", "cast", "compile", "field", "float", "frozenset", "getattr", "getpid", "hasattr", "int",
-    "itemgetter", "len", "make_level_method", "make_log_method", "maketrans", "max", "min", "namedtuple", "object",
-    "property", "range", "str", "struct", "tuple",
+    "ContextVar", "Field", "MappingProxyType", "NewType", "ParamSpec", "PrivateAttr", "SettingsConfigDict", "Struct",
+    "TypeVar", "attrgetter", "bytes", "cast", "compile", "field", "float", "frozenset", "getattr", "getpid", "hasattr",
+    "int", "itemgetter", "len", "make_level_method", "make_log_method", "maketrans", "max", "min", "namedtuple",
+    "object", "property", "range", "str", "struct", "tuple",
 })  # fmt: skip
 """Calls whose result does not change."""
 
@@ -115,7 +115,7 @@ def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
                 yield from _bindings(getattr(node, block, []))
 
 
-def _is_constant(value: ast.expr, module: Module, written: bool) -> bool:  # noqa: FBT001 - a predicate's second fact
+def _is_constant(value: ast.expr, module: Module, written: bool) -> bool:
     if isinstance(value, CONTAINERS):
         return not written
     if isinstance(value, ast.Tuple):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import sys
 
@@ -21,6 +22,13 @@ STARTED, STOPPED = {"type": "lifespan.startup.complete"}, {"type": "lifespan.shu
 
 def lifespan_scope(**more):
     return {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}, **more}
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """What an application without a lifespan leaves is given back when its middleware is collected."""
+    yield
+    gc.collect()
 
 
 class Own:
@@ -208,8 +216,42 @@ async def test_an_application_without_a_lifespan_is_served_all_the_same(log):
     assert log.events == []
     own.middleware = None
     gc.collect()
+    assert logging.getLogger("uvicorn").handlers == []
     assert _runtime.default_engine() is log.engine
     assert engine.drain(10).in_flight == 0
+
+
+async def test_an_application_that_ignores_the_lifespan_is_served_all_the_same():
+    """It returns without a word, and the server goes on."""
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            get_logger("app").info("inside")
+            await answering()(scope, receive, send)
+
+    own = Own(app)
+    await Server(STARTUP).run(own.middleware, lifespan_scope())
+    await Server().run(own.middleware, http_scope())
+    assert _runtime.default_engine().drain(10).in_flight == 0
+
+    assert own.messages() == ["inside", "request_completed"]
+
+
+async def test_the_servers_loggers_stay_with_us_if_the_application_has_no_lifespan(log):
+    """The server goes on, and so do its lines; they are given back with the middleware."""
+
+    async def app(scope, receive, send):
+        raise NotImplementedError
+
+    middleware = FapilogMiddleware(app)
+    with pytest.raises(NotImplementedError):
+        await Server(STARTUP).run(middleware, lifespan_scope())
+    logging.getLogger("uvicorn.error").info("ASGI 'lifespan' protocol appears unsupported.")
+
+    assert [event["logger"] for event in log.events] == ["uvicorn.error"]
+    del middleware
+    gc.collect()
+    assert logging.getLogger("uvicorn").handlers == []
 
 
 async def test_of_two_the_outer_one_takes_part(log):
@@ -220,6 +262,15 @@ async def test_of_two_the_outer_one_takes_part(log):
 
     assert inner.messages() == []
     assert [event["message"] for event in log.events] == ["starting", "stopping"]
+
+
+async def test_an_inner_one_does_not_lend_its_engine_to_requests(log):
+    """Requests that the outer one has taken are none of its business."""
+    inner = Own(answering())
+    await Server().run(FapilogMiddleware(inner.middleware), http_scope())
+
+    assert _runtime.default_engine() is log.engine
+    assert log.request["message"] == "request_completed"
 
 
 async def test_the_servers_loggers_are_taken_over_meanwhile(log):
@@ -240,3 +291,40 @@ async def test_the_servers_loggers_are_taken_over_meanwhile(log):
 
     assert [(event["logger"], event["message"]) for event in log.events] == [("uvicorn.error", "Application startup")]
     assert [(logger.handlers, logger.propagate, logger.level) for logger in (error, access)] == before
+
+
+async def test_a_hosts_builder_brings_what_it_was_told(log, capfd):
+    """Rules, ids, debug route and captures; with and without a lifespan, in front of a catch-all application."""
+    from fapilog.starlette import StarletteBuilder
+
+    builder = StarletteBuilder().add_sink(MemorySink()).skip_paths("/health").with_debug_route(token="s3cret")
+    middleware = FapilogMiddleware(living(), builder=builder.capture_stdlib(level="DEBUG"))
+    ask = http_scope("/debug/logging", headers=[(b"authorization", b"Bearer s3cret")], query_string=b"")
+    await Server().run(middleware, http_scope("/health"))
+    figures, refused = Server(), Server()
+    await figures.run(middleware, ask)
+    await refused.run(middleware, http_scope("/debug/logging", query_string=b""))
+
+    assert figures.sent[0]["status"] == 200
+    assert json.loads(figures.body)["withheld"] == {"skip_paths": 1}
+    assert refused.sent[0]["status"] == 401
+    assert "s3cret" not in "".join(capfd.readouterr())
+    _runtime.default_engine().drain(10)
+
+
+async def test_the_standard_library_is_captured_if_the_builder_was_told_so():
+    """For as long as the lifespan runs."""
+    from fapilog.starlette import StarletteBuilder
+
+    async def app(scope, receive, send):
+        await receive()
+        await send(STARTED)
+        logging.getLogger("library").debug("from a library")
+        await receive()
+        await send(STOPPED)
+
+    sink = MemorySink()
+    builder = StarletteBuilder().with_level("DEBUG").add_sink(sink).capture_stdlib(level="DEBUG")
+    await Server(STARTUP, SHUTDOWN).run(FapilogMiddleware(app, builder=builder), lifespan_scope())
+
+    assert [event["message"] for event in sink.events] == ["from a library"]

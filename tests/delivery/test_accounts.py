@@ -33,7 +33,8 @@ def test_an_event_counts_once_and_by_its_worst_outcome(sinks: int, first: list[s
         settled = books.delivered + books.dropped.total() + books.failed.total()
         assert settled <= count
     worst = [
-        FAILED if FAILED in column else DROPPED if DROPPED in column else DELIVERED for column in zip(*fates, strict=True)
+        FAILED if FAILED in column else DROPPED if DROPPED in column else DELIVERED
+        for column in zip(*fates, strict=True)
     ]
     assert books.delivered == worst.count(DELIVERED)
     assert books.dropped.total() == worst.count(DROPPED)

@@ -20,7 +20,7 @@ def start(script: str, *args: str, **options: Any) -> subprocess.Popen[str]:
     """Start a child that dumps its stacks and ends if it hangs."""
     head = "import faulthandler; faulthandler.dump_traceback_later(40, exit=True)\n"
     command = [sys.executable, "-c", head + textwrap.dedent(script), *args]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)  # noqa: S603 - our own script
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
 
 
 def run(script: str, *args: str, **options: Any) -> tuple[int, str, str]:
@@ -183,7 +183,7 @@ def test_a_multiprocessing_child_drains_when_it_ends(tmp_path: Path, method: str
     )
     path = tmp_path / "app.log"
     command = [sys.executable, str(module), str(path), method]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     counts = Counter(event.get("number") for event in events(path))
     assert counts == {None: 1, 0: 100, 1: 100, 2: 100}

@@ -1,16 +1,19 @@
 """The builder's methods for the edge, and what a lifespan installs and takes back."""
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvicorn  # noqa: F401 - its loggers are taken over where it is in use
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from fapilog import _runtime, get_logger
+from fapilog.asgi import FapilogMiddleware
 from fapilog.errors import ConfigError
 from fapilog.starlette import StarletteBuilder
 from tests.hosts.conftest import Log
@@ -235,6 +238,32 @@ async def test_without_a_lifespan_nothing_is_installed(log: Log) -> None:
 
     assert sent[0]["status"] == 200
     assert log.requests == []
+
+
+@pytest.mark.asyncio
+async def test_the_middleware_takes_the_builders_edge_without_a_lifespan(log: Log) -> None:
+    """P25: logging, the options of the edge and the debug route work in an application that nobody has started."""
+    builder = StarletteBuilder().add_sink(log.sink).skip_paths("/page/quiet").with_debug_route(token="s3cret")
+    app = FapilogMiddleware(Starlette(routes=[Route("/page/{name}", page)]), builder=builder)
+    for path in ("/page/quiet", "/page/one"):
+        await request_of(app, path=path)
+    debug = await request_of(app, path="/debug/logging", headers=[(b"authorization", b"Bearer s3cret")])
+    await _runtime.default_engine().drain_async()
+    del app
+    gc.collect()
+
+    assert debug[0]["status"] == 200
+    assert log.request["http_route"] == "/page/{name}"
+
+
+@pytest.mark.asyncio
+async def test_the_middleware_around_an_application_with_our_lifespan_is_one(log: Log) -> None:
+    """P24: installed twice, the outer one works; there is one event and one debug route."""
+    inner = application(StarletteBuilder().add_sink(log.sink))
+    async with running(FapilogMiddleware(inner)) as server:
+        await server.get("/page/one")
+
+    assert log.request["status_code"] == 200
 
 
 @pytest.mark.asyncio

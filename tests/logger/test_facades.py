@@ -77,7 +77,12 @@ def test_bind_gives_a_new_logger(desk: Desk) -> None:
     less = bound.unbind("a", "not there")
     for logger in (desk.logger, bound, less, bound.bind(b=3)):
         logger.info("event")
-    assert [{k: e[k] for k in "ab" if k in e} for e in desk.events] == [{}, {"a": 1, "b": 2}, {"b": 2}, {"a": 1, "b": 3}]
+    assert [{k: e[k] for k in "ab" if k in e} for e in desk.events] == [
+        {},
+        {"a": 1, "b": 2},
+        {"b": 2},
+        {"a": 1, "b": 3},
+    ]
 
 
 @pytest.mark.parametrize("message", ["100%", "{}", "%s %d", "{0.__class__}", "${jndi:ldap://x}", "%(name)s"])
@@ -99,7 +104,9 @@ def test_positional_arguments_are_formatted_at_the_call(desk: Desk) -> None:
     assert (desk.last["message"], desk.last["message_args"], desk.last["user"]) == ("%d items", ["many"], 1)
 
 
-@pytest.mark.parametrize("key", ["message", "level", "timestamp", "logger", "request_id", "trace_id", "exception", "self"])
+@pytest.mark.parametrize(
+    "key", ["message", "level", "timestamp", "logger", "request_id", "trace_id", "exception", "self"]
+)
 def test_a_reserved_name_is_kept_and_forges_nothing(desk: Desk, key: str) -> None:
     """A field named like a key of the schema stands under ``name_``."""
     desk.logger.info("real", **{key: "forged"})
@@ -122,7 +129,19 @@ class Hostile:
 
 @pytest.mark.parametrize(
     "value",
-    [Hostile(), [Hostile()], {"a": Hostile()}, object(), lambda: 1, range(3), iter([1]), math.nan, 2**80, "\ud800", type],
+    [
+        Hostile(),
+        [Hostile()],
+        {"a": Hostile()},
+        object(),
+        lambda: 1,
+        range(3),
+        iter([1]),
+        math.nan,
+        2**80,
+        "\ud800",
+        type,
+    ],
 )
 def test_any_object_may_be_logged(desk: Desk, value: Any) -> None:
     """As a field, a message, a bound field, an argument; nothing raises into the caller, nothing is lost."""

@@ -85,7 +85,9 @@ def test_simple_fields_are_read_back(simple) -> None:
     event: dict[str, Any] = {f"f_{key}": value for key, value in simple.items()}
 
     pairs = dict(parse(encode_events(_format(), event)[0]))
-    assert pairs == {key: value if isinstance(value, str) else json.dumps(to_plain(value)) for key, value in event.items()}
+    assert pairs == {
+        key: value if isinstance(value, str) else json.dumps(to_plain(value)) for key, value in event.items()
+    }
 
 
 @given(st.lists(records(), max_size=3))

@@ -83,13 +83,16 @@ def test_ids_are_shortened_and_dim() -> None:
 
 def test_a_field_named_like_a_resource_is_shown_when_it_differs() -> None:
     """``version=2`` of a call is news, the service's own version is not."""
-    differs, same = encode(_plain(), record(fields={"version": 2}), record(fields={"version": "1.2"}))
+    number, text, same = encode(_plain(), *(record(fields={"version": value}) for value in (2, "1.3", "1.2")))
 
-    assert "version=2" in differs
+    assert "version=2" in number
+    assert 'version="1.3"' in text
     assert "version" not in same
 
 
-@pytest.mark.parametrize(("level", "style"), [(10, "34"), (20, "32"), (30, "33"), (40, "1;31"), (50, "1;37;41"), (25, "1")])
+@pytest.mark.parametrize(
+    ("level", "style"), [(10, "34"), (20, "32"), (30, "33"), (40, "1;31"), (50, "1;37;41"), (25, "1")]
+)
 def test_each_level_has_its_colour(level, style) -> None:
     """A person sees an error without reading."""
     [line] = encode(_coloured(), record(level=level))
@@ -134,6 +137,13 @@ def test_a_value_is_shown_so_that_its_type_can_be_told(value, shown) -> None:
     [line] = encode(_plain(), record(fields={"key": value}))
 
     assert line.endswith(f"  key={shown}\n")
+
+
+def test_a_key_that_would_break_the_line_is_in_quotes() -> None:
+    """One can tell where a field begins."""
+    [line] = encode(_plain(), record(fields={"two words": 1, "a=b": 2, "": 3}))
+
+    assert line.endswith('  "two words"=1 "a=b"=2 ""=3\n')
 
 
 def test_a_text_of_several_lines_is_shown_below_the_line() -> None:

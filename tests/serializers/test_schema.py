@@ -31,7 +31,7 @@ REAL: dict[str, Record] = {
     "plain": record(),
     "fields of every kind": record(fields={"a": 1, "b": [None, 1.5], "c": {"d": True}, "e": 2**64, "f": float("nan")}),
     "reserved names as fields": record(fields=dict.fromkeys((*RESERVED, *ERROR_KEYS), 1)),
-    "resource names as fields": record(fields=dict.fromkeys(RESOURCE_KEYS, [1])),
+    "resource names as fields": record(fields={key: [1] for key in RESOURCE_KEYS}),
     "identity": record(context={"request_id": "r", "trace_id": "a" * 32, "span_id": "b" * 16, "trace_flags": "03"}),
     "exception": record(error=raised(ValueError("x"))),
     "chain and group": record(error=_chained()),

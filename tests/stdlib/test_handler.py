@@ -200,14 +200,30 @@ def test_library_of_a_sink_that_logs_feeds_it_once(kind: Any, policy: Any, logge
     assert engine.diagnostics.counts()["recursion"] == 5
 
 
+class LateLibrarySink(LibrarySink):
+    """Its library logs when a caller is in line for room, which is the worst moment, or when all have logged."""
+
+    def __init__(self, library: logging.Logger) -> None:
+        super().__init__(library)
+        self.all_logged = threading.Event()
+        self.anybody_waits: Callable[[], object] = bool
+
+    def write(self, batch: Batch) -> None:
+        while not (self.anybody_waits() or self.all_logged.wait(0.001)):
+            pass
+        super().write(batch)
+
+
 def test_full_queue_does_not_lock_up_the_thread_that_empties_it(logger: logging.Logger) -> None:
     """P35: under `wait` without limit, a writer thread whose library logs into a full queue goes on."""
-    sink = LibrarySink(logger)
+    sink = LateLibrarySink(logger)
     engine = make_engine(sink, QueueOptions(capacity=4, reserve=0, policy="wait", wait_seconds=None))
+    sink.anybody_waits = lambda: engine.queue._line
 
     def many(log: SyncLoggerFacade) -> None:
         for number in range(200):
             log.info(f"n{number}")
+        sink.all_logged.set()
 
     log_through(engine, many, logger)
 

@@ -166,6 +166,7 @@ def test_file_for_access_lines_stays(logs: CapturedLogs) -> None:
 
 def test_list_shared_by_loggers_is_not_written_to(logs: CapturedLogs) -> None:
     """gunicorn's worker gives one list of handlers to two loggers; both are given back with it."""
+    pytest.importorskip("gunicorn")
     shared: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     loggers = [logging.getLogger("gunicorn.error"), logging.getLogger("uvicorn.error")]
     for logger in loggers:

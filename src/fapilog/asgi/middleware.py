@@ -6,11 +6,14 @@ scope      lifespan ─► Lifetime            starts and drains            (Fap
            others, and what another instance further out has already taken ─► passed on untouched
 """
 
+from functools import partial
 from typing import Any, Protocol
 
 import fapilog
 from fapilog import _runtime
 from fapilog.asgi.access import AccessLog
+from fapilog.asgi.debug.options import DebugOptions
+from fapilog.asgi.debug.routes import DebugRoute, process_figures
 from fapilog.asgi.exchange import MARK, Exchange
 from fapilog.asgi.headers import HeaderReader
 from fapilog.asgi.lifespan import Lifetime
@@ -20,6 +23,7 @@ from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.asgi.websocket import WebSocketExchange
 from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError
+from fapilog.stdlib.servers import take_over_servers
 
 _EXCHANGES = {"http": Exchange, "websocket": WebSocketExchange}
 
@@ -53,16 +57,13 @@ class RequestMiddleware:
         self.options = options
         self._headers = HeaderReader(options)
         self.access = AccessLog(options, self._headers, route_of)
-        self._lifetime = Lifetime(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What the application raises goes on unchanged."""
         kind = _EXCHANGES.get(scope["type"])
         if kind is None or MARK in scope:
-            await self._pass_on(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        if not self._lifetime.ready:
-            self._lifetime.begin()
         exchange, failed = attempt(kind, self._headers, self.access, scope, receive, send)
         if failed is not None:
             # A scope that we cannot read must not cost the application its request.
@@ -72,12 +73,8 @@ class RequestMiddleware:
         with exchange:
             await self.app(scope, exchange.receive, exchange.send)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Leave to the application what is none of ours."""
-        await self.app(scope, receive, send)
 
-
-class FapilogMiddleware(RequestMiddleware):
+class FapilogMiddleware:
     """Structured logs for any ASGI 3 application: ``app = FapilogMiddleware(app)``.
 
     Every request gets an id (``X-Request-ID``, also in the answer), its log events carry it, and one completion event
@@ -90,7 +87,7 @@ class FapilogMiddleware(RequestMiddleware):
     Args:
         app: The application. Put this outside of everything that handles its exceptions.
         builder: A builder; its engine is built at once, so that a wrong setting is found now, and started by the first
-            event. Those of the hosts bring the options of the edge with them.
+            event. Those of the hosts bring what they were told about requests, debug route and ``logging`` with them.
         preset: The name of a preset instead. With neither, events go to the process's default engine.
 
     Raises:
@@ -103,17 +100,40 @@ class FapilogMiddleware(RequestMiddleware):
             raise ConfigError.wrong("FapilogMiddleware()", (builder, preset), "a builder or a preset, not both")
         source: Any = fapilog.LoggerBuilder().with_preset(preset) if preset is not None else builder
         engine = None if source is None else _runtime.build_engine(source.options())
-        asgi_options = getattr(source, "asgi_options", None)
-        super().__init__(app, None if asgi_options is None else asgi_options())
-        self._lifetime = Lifetime(engine, completion_events=self.options.access_log)
+        options = _asked(source, "asgi_options") or AsgiOptions()
+        requests = RequestMiddleware(app, options)
+        self.app = app
+        self._serve = _with_debug_route(requests, engine, _asked(source, "debug_route"))
+        captures = getattr(source, "captures", None)
+        self._lifetime = Lifetime(engine, captures or partial(take_over_servers, completion_events=options.access_log))
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take part in the lifespan; leave the rest to the application."""
-        if scope["type"] != "lifespan" or MARK in scope:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if MARK in scope:
             await self.app(scope, receive, send)
-            return
-        scope[MARK] = self
-        try:
-            await self._lifetime.run(self.app, scope, receive, send)
-        finally:
-            scope.pop(MARK, None)
+        elif scope["type"] == "lifespan":
+            scope[MARK] = self
+            try:
+                await self._lifetime.run(self.app, scope, receive, send)
+            finally:
+                scope.pop(MARK, None)
+        else:
+            if not self._lifetime.ready:
+                self._lifetime.begin()
+            await self._serve(scope, receive, send)
+
+
+def _asked(builder: Any, method: str) -> Any:
+    """Return what a builder's method returns; those of the hosts have more methods than others."""
+    return getattr(builder, method, _nothing)()
+
+
+def _nothing() -> None:
+    """Stand for a method that a builder does not have."""
+
+
+def _with_debug_route(requests: RequestMiddleware, engine: Any, debug: DebugOptions | None) -> App:
+    """Return the middleware with the debug route in front, if there is to be one."""
+    if debug is None:
+        return requests
+    return DebugRoute(requests, debug, process_figures(engine.snapshot, requests.access.rules.withheld))

@@ -2,8 +2,8 @@
 
     stopped ──first event──► running ──drain──► stopped ──next event──► running …
 
-A drain is not death. Only the end of the interpreter is: then the last drain is done by ``fapilog._runtime``, and what is
-logged later is counted and said once on standard error.
+A drain is not death. Only the end of the interpreter is: then the last drain is done by ``fapilog._runtime``, and what
+is logged later is counted and said once on standard error.
 """
 
 import asyncio
@@ -158,7 +158,8 @@ class Engine:
         reached = self._flush_mark()
         deadline = time.monotonic() + self._seconds(timeout)
         with self._hurried():
-            while not (done := reached()) and time.monotonic() < deadline:
+            # Thread and loop are not the caller's: an asyncio.Event of this loop could not be set from there.
+            while not (done := reached()) and time.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(_POLL_SECONDS)
         return done
 
@@ -182,7 +183,7 @@ class Engine:
         if stopped is None:
             return self._result(began, timed_out=False)
         deadline = began + self._seconds(timeout)
-        while not stopped.is_set() and time.monotonic() < deadline:
+        while not stopped.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110 - set by another thread
             await asyncio.sleep(_POLL_SECONDS)
         return self._conclude(began, in_time=stopped.is_set())
 
@@ -294,9 +295,8 @@ class Engine:
     def _ask_stop(self) -> threading.Event | None:
         """Ask the thread to stop; return what tells that it has, or None if there is none."""
         with self.queue.lock:
-            if not self.queue.running:
-                if not self.queue.items or not self._start():
-                    return self._stopped if self._thread is not None and self._thread.is_alive() else None
+            if not self.queue.running and not (self.queue.items and self._start()):
+                return self._stopped if self._thread is not None and self._thread.is_alive() else None
             worker, stopped = self._worker, self._stopped
         if worker is not None:
             worker.stop_asked = True
@@ -330,7 +330,7 @@ class Engine:
             sinks=figures["sinks"],
         )
 
-    def _flush_mark(self) -> Any:
+    def _flush_mark(self) -> Callable[[], bool]:
         """Return a function that tells whether everything submitted before this call is settled at every sink."""
         target = self.queue.submitted()
         marks: list[int] = []

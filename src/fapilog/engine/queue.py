@@ -299,7 +299,7 @@ class EventQueue:
 
 
 class _Pending:
-    """What an asynchronous log call returns while its record is in line. Awaiting it waits; forgetting loses nothing."""
+    """What an async log call returns while its record is in line. Awaiting it waits; forgetting loses nothing."""
 
     __slots__ = ("_queue", "_waiter")
 

@@ -146,20 +146,9 @@ def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *,
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
         scope = current.get()
         span = queue.current_context().get(queue.span_key)
-        items.append(
-            (
-                time_ns(),
-                levelno,
-                origin,
-                message,
-                fields,
-                self._bound,
-                scope.fields,
-                scope.request.shared,
-                None if span is None else span.get_span_context(),
-                None,
-            )
-        )
+        ids = None if span is None else span.get_span_context()
+        shared = scope.request.shared
+        items.append((time_ns(), levelno, origin, message, fields, self._bound, scope.fields, shared, ids, None))
         return taken
 
     method.__name__ = method.__qualname__ = name

@@ -1,4 +1,4 @@
-"""The wire format: one flat JSON object a line, schema ``fapilog/1`` (``schema/event_v1.json``, ``docs/event.md``).
+r"""The wire format: one flat JSON object a line, schema ``fapilog/1`` (``schema/event_v1.json``, ``docs/event.md``).
 
 Events share most of their parts: level and logger, bound context, trace ids, resource. Each such part is rendered once
 and kept for as long as its object is in use; a line is then put together from fragments.
@@ -8,8 +8,9 @@ and kept for as long as its object is in use; a line is then put together from f
 
 Where parts overlap (a field named like a bound one or like a reserved key) or hold what JSON does not know, the
 event is made a dict by :func:`fapilog.event.to_event` and serialised whole. Both ways give the same bytes; a property
-test says so. Nothing raises, and no event loses a neighbour: integers over 64 bits become decimal text, NaN and infinities
-``"NaN"``, ``"Infinity"``, ``"-Infinity"`` (RFC 8259 has no such numbers), lone surrogates a visible ``\\udXXX``.
+test says so. Nothing raises, and no event loses a neighbour: integers over 64 bits become decimal text, NaN and
+infinities ``"NaN"``, ``"Infinity"``, ``"-Infinity"`` (RFC 8259 has no such numbers), lone surrogates a
+visible ``\udXXX``.
 """
 
 import math
@@ -90,8 +91,8 @@ class JsonFormat:
     def encode_records(self, records: Sequence[Any]) -> list[bytes]:
         """Return the lines of captured records."""
         lines: list[bytes] = []
-        millis, stamp, head, span_bytes = -1, b"", b"", b""
-        bound = local = shared = span = origin = part = None
+        stamp, head, span_bytes = b"", b"", b""
+        millis = bound = local = shared = span = origin = part = None
         level = -1
         for record in records:
             time_ns, levelno, its_origin, message, fields, its_bound, its_local, its_shared, its_span, extra = record

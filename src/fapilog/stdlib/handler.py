@@ -57,15 +57,8 @@ class FapilogHandler(logging.Handler):
         self._fed_at = -1
         self._fed = 0
 
-    def createLock(self) -> None:  # noqa: N802 - the name is logging's
-        """Have no lock: a queue that many threads append to needs none, and one that is not there cannot be held."""
-        self.lock = None
-
-    def _at_fork_reinit(self) -> None:
-        """Have no lock to make anew in a forked child."""
-
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take a record; always True."""
+        """Take a record, without the handler's lock; always True."""
         depth = getattr(self._depth, "value", 0)
         if depth >= _DEEPEST:
             self._suppress(name_of(record))

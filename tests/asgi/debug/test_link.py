@@ -7,7 +7,7 @@ import pytest
 import uvicorn
 from uvicorn.lifespan.on import LifespanOn
 
-from fapilog.asgi.debug.link import announce, make_link
+from fapilog.asgi.debug.link import make_link, tell
 
 pytestmark = pytest.mark.asyncio
 
@@ -36,7 +36,7 @@ async def link_under_uvicorn(**settings: Any) -> str:
     ("settings", "base"),
     [
         ({}, "http://127.0.0.1:8000"),
-        ({"host": "0.0.0.0", "port": 9001}, "http://127.0.0.1:9001"),  # noqa: S104
+        ({"host": "0.0.0.0", "port": 9001}, "http://127.0.0.1:9001"),
         ({"host": "::", "port": 9001}, "http://[::1]:9001"),
         ({"host": "2001:db8::7", "port": 9001}, "http://[2001:db8::7]:9001"),
         ({"host": "logs.example", "port": 80, "root_path": "/api"}, "http://logs.example:80/api"),
@@ -57,7 +57,7 @@ async def test_under_another_server_it_is_the_path() -> None:
 
 async def test_it_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     """One line; standard output belongs to the log."""
-    announce("http://127.0.0.1:8000/debug/logging?token=t0ken")
+    tell("http://127.0.0.1:8000/debug/logging?token=t0ken")
     said = capsys.readouterr()
 
     assert said.err == "fapilog: debug route: http://127.0.0.1:8000/debug/logging?token=t0ken\n"

@@ -11,8 +11,8 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
 from fapilog import _version
-from fapilog.asgi.debug.auth import Token
-from fapilog.asgi.debug.routes import DebugRoute, check_path, process_figures
+from fapilog.asgi.debug.options import DebugOptions
+from fapilog.asgi.debug.routes import DebugRoute, process_figures
 from fapilog.errors import ConfigError
 
 PATH = "/debug/logging"
@@ -27,7 +27,7 @@ async def catch_all(scope: Any, receive: Any, send: Any) -> None:
 
 
 def debug_route(figures: Mapping[str, Any] | None = None) -> DebugRoute:
-    return DebugRoute(catch_all, path=PATH, token=Token("s3cret"), figures=lambda: figures or {"queue": {"depth": 0}})
+    return DebugRoute(catch_all, DebugOptions(PATH, "s3cret"), lambda: figures or {"queue": {"depth": 0}})
 
 
 async def ask(
@@ -113,7 +113,7 @@ async def test_other_protocols_and_paths_pass_untouched() -> None:
     async def application(*arguments: Any) -> None:
         seen.append(arguments)
 
-    route = DebugRoute(application, path=PATH, token=Token("s3cret"), figures=dict)
+    route = DebugRoute(application, DebugOptions(PATH, "s3cret"), dict)
     websocket = {"type": "websocket", "path": PATH, "headers": [], "query_string": b""}
     calls = [(websocket, object(), object()), ({"type": "lifespan"}, object(), object())]
     for call in calls:
@@ -225,4 +225,15 @@ async def test_of_an_error_only_time_kind_and_type_are_shown() -> None:
 async def test_an_unusable_path_is_refused(path: object) -> None:
     """A path that no request could ask for in that spelling fails when the builder is called."""
     with pytest.raises(ConfigError, match="debug/logging"):
-        check_path(path, "with_debug_route(path)")  # type: ignore[arg-type]
+        DebugOptions(path)  # type: ignore[arg-type]
+
+
+async def test_the_link_is_told_with_the_first_scope_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A generated token must reach the operator also where no lifespan runs; a configured one is never printed."""
+    for options in (DebugOptions(PATH), DebugOptions(PATH, "s3cret")):
+        route = DebugRoute(catch_all, options, dict)
+        await ask(route, path="/other")
+        await ask(route, path="/other")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("fapilog: debug route: /debug/logging?token=")

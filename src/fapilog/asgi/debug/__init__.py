@@ -1,4 +1,4 @@
 """The debug route: what an operator can read off a running process, behind a token.
 
-``auth`` decides who may read, ``routes`` answers, ``link`` says where.
+``options`` says where it stands, ``auth`` decides who may read, ``routes`` answers, ``link`` tells the way.
 """

@@ -15,7 +15,7 @@ def make_link(path: str, token: str) -> str:
     return f"{_base_url()}{path}?token={token}"
 
 
-def announce(link: str) -> None:
+def tell(link: str) -> None:
     """Print the link to standard error, one line."""
     sys.stderr.write(f"fapilog: debug route: {link}\n")
     sys.stderr.flush()

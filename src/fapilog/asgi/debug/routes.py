@@ -15,9 +15,10 @@ import orjson
 from opentelemetry import trace
 
 from fapilog._version import __version__
-from fapilog.asgi.debug.auth import Token, is_authorized, tokens_of
+from fapilog.asgi.debug.auth import is_authorized, tokens_of
+from fapilog.asgi.debug.options import DebugOptions
+from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.clock import SYSTEM_CLOCK, Clock
-from fapilog.errors import ConfigError
 from fapilog.event import timestamp
 
 _METHODS = ("GET", "HEAD")
