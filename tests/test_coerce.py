@@ -291,8 +291,7 @@ def test_a_container_without_end_is_left_in_time() -> None:
     """X10: ``__iter__`` and ``items`` of the caller's classes are asked for no more than is written."""
 
     def numbers() -> Any:
-        for number in range(MAX_ITEMS + 1):
-            yield number
+        yield from range(MAX_ITEMS + 1)
         pytest.fail("too many were taken")
 
     class Endless(list[int]):

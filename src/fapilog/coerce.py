@@ -29,12 +29,12 @@ key at ``MAX_KEY``. What is cut says so and how much there was. When the whole i
 
 import array
 import codecs
-import dataclasses
 import datetime
 import decimal
 import enum
 import math
 import os
+import sys
 import uuid
 from collections import UserList, UserString, deque
 from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, ValuesView
@@ -214,7 +214,9 @@ def _field_names(value: Any, kind: type) -> Iterable[str] | None:
     """Return the names of the fields that an object's repr shows, if its class declares any."""
     if issubclass(kind, type):
         return None
-    if dataclasses.is_dataclass(kind):
+    # Whoever has a dataclass has the module loaded; importing it here would double the time of `import fapilog`.
+    dataclasses = sys.modules.get("dataclasses")
+    if dataclasses is not None and dataclasses.is_dataclass(kind):
         return [field.name for field in dataclasses.fields(kind) if field.repr]
     attrs = getattr(kind, "__attrs_attrs__", None)
     if attrs is not None:

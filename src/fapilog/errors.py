@@ -9,7 +9,6 @@ reported by :mod:`fapilog.diagnostics`.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from reprlib import Repr
 
 _SHOWN = 100
@@ -31,6 +30,8 @@ class ConfigError(FapilogError, ValueError):
     @classmethod
     def unknown(cls, where: str, given: object, allowed: Iterable[str]) -> "ConfigError":
         """Build the error for a name that is not in a closed set of names."""
+        from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
+
         names = {name.lower(): name for name in sorted(allowed)}
         close = get_close_matches(given[:_SHOWN].strip().lower(), names, n=1) if isinstance(given, str) else []
         hint = f" Did you mean {names[close[0]]!r}?" if close else ""

@@ -92,8 +92,10 @@ class RouteTemplates:
     def __init__(self, app: Any, flatten: Callable[[Any], Iterable[Any]] = list) -> None:
         """Read nothing yet: routes may still be added."""
         self._app = app
+        self._router = getattr(app, "router", app)
         self._flatten = flatten
         self._index: dict[int, list[_Place]] = {}
+        self._only: dict[int, str] = {}
         self._held: list[Any] = []
         self._count = -1
 
@@ -104,21 +106,25 @@ class RouteTemplates:
         last slash has that of its target; a 404 has none. Below an application that shows no routes (static
         files) it ends in ``{path}``.
         """
-        if self._count != len(self._app.routes):
+        if self._count != len(self._router.routes):
             self._read()
-        root = scope.get("app_root_path", scope.get("root_path", "")).rstrip("/")
+        root = scope.get("app_root_path", scope.get("root_path"))
+        root = root.rstrip("/") if root else ""
+        endpoint = scope.get("endpoint")
+        template = self._only.get(id(endpoint)) or self._search(scope, root, endpoint)
+        return root + template if template is not None else None
+
+    def _search(self, scope: Any, root: str, endpoint: Any) -> str | None:
+        """Find the template where the endpoint alone does not tell it."""
         path = scope["path"]
         if root and path.startswith(root + "/"):
             path = path[len(root) :]
-        endpoint = scope.get("endpoint")
-        places = self._index.get(id(endpoint)) if endpoint is not None else None
-        if places is None and endpoint is not None:
-            template = _unknown(scope, root)
-        elif places and places[0].answers:
-            template = places[0].template if len(places) == 1 else _first(places, path)
-        else:
-            template = self._redirected(path) if scope["type"] == "http" else None
-        return None if template is None else root + template
+        if endpoint is None or id(endpoint) in self._index:
+            answering = [place for place in self._index.get(id(endpoint), ()) if place.answers]
+            if answering:
+                return _first(answering, path)
+            return self._redirected(path) if scope["type"] == "http" else None
+        return _unknown(scope, root)
 
     def _redirected(self, path: str) -> str | None:
         """Return the route that differs from ``path`` by the last slash, where its router redirects there."""
@@ -128,13 +134,15 @@ class RouteTemplates:
         return _first((place for places in self._index.values() for place in places if place.redirects), other)
 
     def _read(self) -> None:
-        count = len(self._app.routes)
+        count = len(self._router.routes)
         index: dict[int, list[_Place]] = {}
         held: list[Any] = []
         for endpoint, place in self._places(self._app, "", 0):
             index.setdefault(id(endpoint), []).append(place)
             held.append(endpoint)
         # The endpoints are kept alive, so that no other object can come to have the id of one.
+        single = {key: places[0] for key, places in index.items() if len(places) == 1}
+        self._only = {key: place.template for key, place in single.items() if place.answers}
         self._index, self._held, self._count = index, held, count
 
     def _places(self, app: Any, prefix: str, depth: int) -> Iterator[tuple[Any, _Place]]:

@@ -18,7 +18,7 @@ from fapilog.asgi import annotate
 from fapilog.errors import ConfigError
 from fapilog.litestar import FapilogPlugin
 from tests.hosts.conftest import Log
-from tests.hosts.driver import running
+from tests.hosts.driver import request_of, running
 
 pytestmark = pytest.mark.asyncio
 RequestLogger = NamedDependency[AsyncLoggerFacade]
@@ -122,13 +122,15 @@ async def test_every_answer_is_one_event_with_its_route(
 
 async def test_an_unhandled_exception_is_reported_once_and_stays_answered(log: Log) -> None:
     """P5, P21: Litestar answers it itself; the event has it all the same, and the server sees nothing."""
-    async with running(application(FapilogPlugin().add_sink(log.sink))) as server:
+    app = application(FapilogPlugin().add_sink(log.sink))
+    async with running(app) as server:
         answer = await server.get("/boom")
         await server.get("/items/1")
+        sent = await request_of(app, path="/boom")  # raises what the server would get to see
 
-    assert answer.status_code == 500
+    assert answer.status_code == sent[0]["status"] == 500
     assert answer.headers["x-request-id"] == log.requests[0]["request_id"]
-    assert [event["message"] for event in log.requests] == ["request_failed", "request_completed"]
+    assert [event["message"] for event in log.requests] == ["request_failed", "request_completed", "request_failed"]
     assert log.requests[0]["exception"]["type"] == "ValueError"
     assert (log.requests[0]["status_code"], log.requests[0]["http_route"]) == (500, "/boom")
 

@@ -42,6 +42,11 @@ def rotated(live: Path) -> list[Path]:
     return sorted(path for path in live.parent.glob(f"{live.name}.*") if not path.name.endswith(".tmp"))
 
 
+def names(directory: Path) -> list[str]:
+    """Return the names in a directory, sorted."""
+    return sorted(path.name for path in directory.iterdir())
+
+
 def read_file(path: Path) -> bytes:
     """Return a file's content, unpacked if need be."""
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

@@ -95,7 +95,7 @@ def test_a_closed_stream_is_a_clear_error(monkeypatch, tmp_path, text):
     sink = StdoutSink()
 
     assert sink.format == "json"
-    with opened(sink), pytest.raises(SinkError, match="standard output.*closed") as caught:
+    with opened(sink), pytest.raises(SinkError, match=r"standard output.*closed") as caught:
         sink.write(batch_of([b"one"]))
     assert not caught.value.retryable
 

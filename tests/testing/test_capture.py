@@ -171,3 +171,14 @@ async def test_lifespan_inside_the_block_is_seen_through_its_sink() -> None:
             assert logs.messages == ["running"]
 
         assert logs.messages == ["running"]
+
+
+def test_it_is_a_sequence_of_events() -> None:
+    """It has a length, an order and a membership, as a list would."""
+    with capture_logs() as logs:
+        for number in range(3):
+            get_logger("app").info("event", number=number)
+        assert len(logs) == 3
+        assert logs[0]["number"] == 0
+        assert [event["number"] for event in logs] == [0, 1, 2]
+        assert [event["number"] for event in logs[1:]] == [1, 2]

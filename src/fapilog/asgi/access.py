@@ -25,7 +25,6 @@ from fapilog.coerce import to_plain_fields
 from fapilog.context import OUTSIDE, current
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import IDENTITY_KEYS, Origin, identity_of
-from fapilog.levels import LevelTable
 from fapilog.logger.capture import active_span
 from fapilog.logger.methods import make_level_method
 
@@ -54,9 +53,9 @@ class AccessLog:
         """Resolve the levels.
 
         Raises:
-            ConfigError: If a level is neither a standard name nor a number.
+            ConfigError: If there is no such level.
         """
-        table = LevelTable()
+        table = _runtime.levels()
         self.enabled = options.access_log
         self.rules = Rules(options)
         self._headers = headers

@@ -4,8 +4,8 @@
 exceptions, containers, long texts, a full or sleeping queue, a logger that has no engine yet.
 """
 
+import sys
 import time
-import traceback
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -13,7 +13,7 @@ from fapilog.coerce import to_plain, to_plain_fields, to_text
 from fapilog.context import current
 from fapilog.diagnostics import attempt
 from fapilog.event import Extra, Intake, Origin, SpanIds
-from fapilog.logger.tracebacks import capture_exception
+from fapilog.logger.tracebacks import capture_exception, render_stack
 
 NOTHING: Mapping[str, Any] = {}
 ORDINARY_BYTES = 1024
@@ -85,7 +85,7 @@ def submit_call(
     if args:
         message, fields = interpolate(message, args, fields)
     # The stack is that of the caller: this function's frame and the level method's are left out.
-    stack = "".join(traceback.format_stack()[:-2]) if stack_info else None
+    stack = render_stack(sys._getframe(2)) if stack_info else None
     return submit(origin, levelno, message, fields, bound=bound, exc_info=exc_info, stack=stack, may_await=may_await)
 
 

@@ -7,7 +7,7 @@ are bounded, cycles are cut.
 
 import linecache
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from fapilog.coerce import MAX_REPR, cut_text, to_text
@@ -74,8 +74,7 @@ class CapturedError:
         for index, (file, line, function) in enumerate(self.frames):
             if self.omitted and index == MAX_FRAMES // 2:
                 lines.append(f"  [{self.omitted} frames omitted]\n")
-            code = linecache.getline(file, line).strip()
-            lines.append(f'  File "{file}", line {line}, in {function}\n' + (f"    {code}\n" if code else ""))
+            lines.append(_frame_text(file, line, function))
         lines.append(f"{self.type_name}: {self.message}\n" if self.message else f"{self.type_name}\n")
         lines += [f"{note}\n" for note in self.notes]
         for number, member in enumerate(self.group, 1):
@@ -105,6 +104,20 @@ def capture_exception(exc_info: object) -> CapturedError | None:
         return None
     captured, _ = attempt(_chain, error, traceback)
     return captured if isinstance(captured, CapturedError) else None
+
+
+def render_stack(frame: FrameType | None) -> str:
+    """Return the stack that ends in ``frame``, outermost first, as the interpreter prints it; the last 60 frames."""
+    lines: list[str] = []
+    while frame is not None and len(lines) < MAX_FRAMES:
+        lines.append(_frame_text(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+        frame = frame.f_back
+    return "".join(reversed(lines))
+
+
+def _frame_text(file: str, line: int, function: str) -> str:
+    code = linecache.getline(file, line).strip()
+    return f'  File "{file}", line {line}, in {function}\n' + (f"    {code}\n" if code else "")
 
 
 def _chain(error: BaseException, traceback: TracebackType | None) -> CapturedError:

@@ -1,8 +1,8 @@
 """``capture_logs``: what was logged in a block, as a list of events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 from fapilog import _runtime
 from fapilog.engine.engine import Engine, EngineParts, Output
@@ -14,8 +14,8 @@ _CAPACITY = 1_000_000
 _FLUSH_SECONDS = 10.0
 
 
-class CapturedLogs:
-    """What :func:`capture_logs` yields.
+class CapturedLogs(Sequence[EventDict]):
+    """What :func:`capture_logs` yields: a sequence of the events so far.
 
     Attributes:
         sink: Where the events arrive; may be added to another engine with ``add_sink`` to see its events too.
@@ -28,6 +28,18 @@ class CapturedLogs:
         self.sink = sink
         self.engine = engine
         self.is_open = True
+
+    def __len__(self) -> int:
+        """Return the number of events so far."""
+        return len(self.events)
+
+    @overload
+    def __getitem__(self, index: int) -> EventDict: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[EventDict]: ...
+    def __getitem__(self, index: int | slice) -> EventDict | list[EventDict]:
+        """Return an event, or some, in order."""
+        return self.events[index]
 
     @property
     def events(self) -> list[EventDict]:

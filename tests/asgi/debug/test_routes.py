@@ -100,6 +100,21 @@ async def test_another_spelling_of_the_path_is_the_applications(path: str) -> No
     assert answer.status_code == 418
 
 
+@pytest.mark.parametrize("path", ["/x/debug/logging", "/debug/logging/", "/api/x/debug/logging"])
+async def test_without_the_raw_path_only_the_path_decides(path: str) -> None:
+    """``raw_path`` is optional in ASGI."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": "/api", "headers": [], "query_string": b""}
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    for asked in (path, PATH, f"/api{PATH}"):
+        await debug_route()({**scope, "path": asked}, None, send)  # type: ignore[arg-type]
+
+    assert [message["status"] for message in sent if "status" in message] == [418, 401, 401]
+
+
 @pytest.mark.parametrize("path", ["/api/debug/logging", "/debug/logging"])
 async def test_below_a_root_path(path: str) -> None:
     """P22: servers put the root path in front of the path, proxies may have taken it off."""

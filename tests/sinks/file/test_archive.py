@@ -13,7 +13,7 @@ import pytest
 from fapilog.sinks.file import FileSink, archive
 from fapilog.sinks.file.archive import Packer, Rules, clean, pack, prune
 from fapilog.sinks.file.locks import try_lock
-from tests.sinks.support import batch_of, numbered, opened, read_all, rotated, start_program
+from tests.sinks.support import batch_of, names, numbered, opened, read_all, rotated, start_program
 
 KEEP_ALL = Rules(None, None, None, None, compress=True)
 
@@ -42,11 +42,11 @@ def test_a_packed_file_holds_the_same_and_looks_the_same(live):
     assert gzip.decompress(packed.read_bytes()) == content
     assert packed.stat().st_mode & 0o777 == 0o600
     assert packed.stat().st_mtime == 1_700_000_000
-    assert os.listdir(live.parent) == [packed.name]
+    assert names(live.parent) == [packed.name]
 
 
 def test_a_file_that_is_written_to_is_left_alone(live):
-    """A process that has not noticed the rotation holds a shared lock; its lines are neither packed away nor removed."""
+    """A process that has not noticed the rotation holds a shared lock; its lines are not packed away."""
     path = _old(live, 1)
     fd = os.open(path, os.O_WRONLY | os.O_APPEND)
     assert try_lock(fd, exclusive=False)
@@ -66,7 +66,7 @@ def test_a_stop_leaves_the_original(live):
     stop.set()
 
     assert not pack(path, stop)
-    assert os.listdir(live.parent) == [path.name]
+    assert names(live.parent) == [path.name]
 
 
 def test_a_failure_leaves_the_original(live, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_failure_leaves_the_original(live, monkeypatch):
     packer.start(live)
     packer.stop(5)
 
-    assert os.listdir(live.parent) == [path.name]
+    assert names(live.parent) == [path.name]
     assert figures == {"compress_failed": 1}
 
 
@@ -120,7 +120,7 @@ def test_work_asked_for_while_the_thread_works_is_done(live, monkeypatch):
     go_on.set()
     packer.stop(10)
 
-    assert sorted(os.listdir(live.parent)) == [f"{first.name}.gz", f"{second.name}.gz"]
+    assert names(live.parent) == [f"{first.name}.gz", f"{second.name}.gz"]
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_packed_files_count_once_and_leave_whole(live):
 
     prune(live, Rules(None, None, 1, None, compress=False), Counter())
 
-    assert len(os.listdir(live.parent)) == 2
-    assert all("-000002" in name for name in os.listdir(live.parent))
+    assert len(names(live.parent)) == 2
+    assert all("-000002" in name for name in names(live.parent))
 
 
 def test_leftovers_of_a_crash_are_finished_or_cleaned(live):
@@ -173,7 +173,7 @@ def test_leftovers_of_a_crash_are_finished_or_cleaned(live):
     with opened(FileSink(live, compress=True)) as sink:
         pass
 
-    assert sorted(os.listdir(live.parent)) == ["app.log", f"{path.name}.gz", f"{done.name}.gz"]
+    assert names(live.parent) == ["app.log", f"{path.name}.gz", f"{done.name}.gz"]
     assert read_all(live) == [b"old", b"old"]
     assert sink.figures["compressed"] == 2
 

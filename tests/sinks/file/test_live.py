@@ -376,9 +376,10 @@ def test_a_full_disk_for_whichever_write_comes(path, monkeypatch):
             return count
 
         with opened(FileSink(path)) as sink:
-            with monkeypatch.context() as patch, pytest.raises(SinkError) as caught:
+            with monkeypatch.context() as patch:
                 patch.setattr(os, "write", short)
-                sink.write(batch_of(lines))
+                with pytest.raises(SinkError) as caught:
+                    sink.write(batch_of(lines))
             kept = room // 10
             assert path.read_bytes().splitlines() == lines[:kept]
             assert caught.value.failed_indexes == (frozenset(range(kept, 4)) if kept else None)
@@ -394,9 +395,10 @@ def test_an_error_of_the_disk_can_be_retried(path, monkeypatch, code):
         raise OSError(code, os.strerror(code))
 
     with opened(FileSink(path)) as sink:
-        with monkeypatch.context() as patch, pytest.raises(SinkError) as caught:
+        with monkeypatch.context() as patch:
             patch.setattr(os, "write", fail)
-            sink.write(batch_of([b"one"]))
+            with pytest.raises(SinkError) as caught:
+                sink.write(batch_of([b"one"]))
         assert caught.value.retryable
         sink.write(batch_of([b"one"]))
 

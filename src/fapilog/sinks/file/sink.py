@@ -109,7 +109,11 @@ class FileSink:
             raise SinkError(f"{self.path}: the sink is not open")
         if batch.size_bytes:
             with live.lock:
-                live.append(batch)
+                try:
+                    live.append(batch)
+                finally:
+                    if self._live is not live:  # closed while this hung
+                        live.close(0.0)
 
     async def close(self) -> None:
         """Close the file; one whose write hangs is left to the thread that hangs."""
