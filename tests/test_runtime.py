@@ -15,7 +15,7 @@ from tests.engine.sinks import Keeping
 @pytest.fixture(autouse=True)
 def fresh_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test a process state of its own, and drain what it leaves."""
-    state = _runtime._State()  # noqa: SLF001 - the tests of its owner
+    state = _runtime._State()
     monkeypatch.setattr(_runtime, "_state", state)
     yield
     for engine in list(state.engines):
@@ -73,7 +73,7 @@ def test_configure_replaces_the_default_and_no_event_falls_between() -> None:
     for number in range(100, 200):
         logger.info("event", number=number)
     logger.drain()
-    for engine in list(_runtime._state.engines):  # noqa: SLF001
+    for engine in list(_runtime._state.engines):
         engine.drain()
     assert [event["number"] for event in former.events + latter.events] == list(range(200))
     assert len(former.events) == 100
@@ -94,7 +94,7 @@ def test_a_lifespans_engine_is_the_default_while_it_runs() -> None:
     logger.info("4")
     _runtime.pop_default(engines[1])
     logger.info("5")
-    for engine in list(_runtime._state.engines):  # noqa: SLF001
+    for engine in list(_runtime._state.engines):
         engine.drain()
     assert (messages(base), messages(lent), messages(inner)) == (["1", "5"], ["2"], ["3", "4"])
 

@@ -1,10 +1,12 @@
 """FastAPI: a builder that returns a lifespan, and the request's logger as a dependency.
 
-app = FastAPI(lifespan=FastAPIBuilder().with_preset("fastapi").build())
+The documented form::
 
-@app.get("/orders/{order}")
-async def order(order: int, logger: AsyncLoggerFacade = Depends(get_request_logger)) -> …:
-    await logger.info("order shown", order=order)
+    app = FastAPI(lifespan=FastAPIBuilder().with_preset("fastapi").build())
+
+    @app.get("/orders/{order}")
+    async def order(order: int, logger: AsyncLoggerFacade = Depends(get_request_logger)) -> …:
+        await logger.info("order shown", order=order)
 """
 
 from collections.abc import Callable, Iterable

@@ -1,5 +1,6 @@
 """A server made by hand: scope, receive and send of one request, and what came out of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -40,12 +41,20 @@ class Server:
     def __init__(self, *messages: Message) -> None:
         self.messages = list(messages) or [{"type": "http.request", "body": b"", "more_body": False}]
         self.sent: list[Message] = []
+        self._over = asyncio.Event()
 
     async def receive(self) -> Message:
-        return self.messages.pop(0) if self.messages else {"type": "http.disconnect"}
+        """Hand out the next message; when there is none left, wait for the end of the answer as servers do."""
+        if self.messages:
+            return self.messages.pop(0)
+        await self._over.wait()
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
+        """Keep a message of the application."""
         self.sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self._over.set()
 
     async def run(self, app: App, scope: Message) -> list[Message]:
         """Serve one scope; what the application raises comes out."""

@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from fapilog import bind_context, get_logger, unbind_context
+from fapilog import bind_context, context_scope, get_logger, unbind_context
 from fapilog.asgi import FapilogMiddleware, annotate
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.rules import AsgiOptions
@@ -281,6 +281,20 @@ async def test_annotations_reach_the_completion_event_from_everywhere(log):
     assert (event["cart"], event["task"], event["thread"], event["tenant"]) == ({"items": [1]}, 2, 3, "acme")
     assert log.of("shop")[0]["tenant"] == "acme"
     assert log.of("shop")[0]["request_id"] == event["request_id"]
+
+
+async def test_what_a_block_binds_stays_off_the_completion_event(log):
+    """Also if an exception or a lost generator left the block open."""
+
+    async def app(scope, receive, send):
+        context_scope(step="inner").__enter__()
+        get_logger("shop").info("inside")
+        await reply(send)
+
+    await Server().run(FapilogMiddleware(app), http_scope())
+
+    assert log.of("shop")[0]["step"] == "inner"
+    assert "step" not in log.request
 
 
 async def test_annotations_are_taken_by_value(log):

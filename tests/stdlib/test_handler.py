@@ -1,9 +1,12 @@
 """The handler: by value, at the call, without a lock, and never in its own way."""
 
+import json
 import logging
 import logging.config
 import os
 import signal
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -96,14 +99,15 @@ def test_levels_of_the_fapilog_logger_apply(attached: logging.Logger, logs: Capt
     assert logs.messages == ["yes"]
 
 
-def test_name_of_a_foreign_level_is_kept(attached: logging.Logger, logs: CapturedLogs) -> None:
+@pytest.mark.parametrize("level", [25, 60])
+def test_name_of_a_foreign_level_is_kept(level: int, attached: logging.Logger, logs: CapturedLogs) -> None:
     """A level that only `logging` knows keeps its name in a field."""
-    logging.addLevelName(25, "NOTICE")
+    logging.addLevelName(level, "NOTICE")
 
-    attached.log(25, "x")
+    attached.log(level, "x")
 
     (event,) = logs.events
-    assert (event["level"], event["level_name"]) == ("LEVEL_25", "NOTICE")
+    assert (event["level"], event["level_name"]) == (f"LEVEL_{level}", "NOTICE")
 
 
 @pytest.mark.parametrize("level", [10**9, 41, 1])
@@ -345,3 +349,27 @@ def test_many_threads(attached: logging.Logger, logs: CapturedLogs) -> None:
     events = logs.events
     for thread in range(8):
         assert [event["n"] for event in events if event["worker"] == thread] == list(range(200))
+
+
+FORK = """
+import logging, os, sys
+from fapilog import get_logger
+from fapilog.stdlib import capture_stdlib
+
+capture_stdlib()
+log = logging.getLogger("library")
+log.info("before")
+child = os.fork()
+log.info("child" if child == 0 else "parent")
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+sys.exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_child_logs_its_own_and_the_parent_its_own() -> None:
+    """P31: after a fork each process writes what it logged itself, once."""
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=60)
+
+    assert sorted(json.loads(line)["message"] for line in done.stdout.splitlines()) == ["before", "child", "parent"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog.stdlib.records import REPORTED, level_of, name_of, read, was_reported
+from fapilog.stdlib.records import REPORTED, is_last_line, level_of, name_of, read, was_reported
 
 
 def record(message: object = "hello", *args: object, name: str = "app", **extra: object) -> logging.LogRecord:
@@ -267,3 +267,17 @@ def test_second_traceback_is_known_by_its_exception(name: str, exc_info: object,
     vars(made)["exc_info"] = exc_info
 
     assert was_reported(made) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "expected"),
+    [
+        ("uvicorn.error", "Finished server process [%d]", True),
+        ("uvicorn.error", "Started server process [%d]", False),
+        ("app", "Finished server process [%d]", False),
+        ("uvicorn.error", 7, False),
+    ],
+)
+def test_last_line_of_uvicorn_is_known(name: str, message: object, expected: object) -> None:
+    """After that line, and no other, the process may be gone."""
+    assert is_last_line(record(message, name=name)) is expected

@@ -55,13 +55,13 @@ class AccessLog:
         Raises:
             ConfigError: If there is no such level.
         """
-        table = _runtime.levels()
         self.enabled = options.access_log
         self.rules = Rules(options)
         self._headers = headers
         self._route_of = route_of
         self._logger = _runtime.get_logger(LOGGER)
         self._origin: Origin = _runtime.origin(LOGGER)
+        table = self._origin.queue.levels
         # The way of an ordinary log call, at the levels that were asked for: there is no cheaper one.
         self._done = make_level_method("done", table.number(options.level, "level"), None)
         self._bad = make_level_method("bad", table.number(options.error_level, "error_level"), None)

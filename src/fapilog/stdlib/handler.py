@@ -20,13 +20,15 @@ from typing import Any
 from fapilog import _runtime
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import Origin
+from fapilog.levels import STANDARD_LEVELS
 from fapilog.logger.capture import submit
-from fapilog.stdlib.records import level_of, name_of, read, was_reported
+from fapilog.stdlib.records import is_last_line, level_of, name_of, read, was_reported
 
 RECURSION = "recursion"
 _OWN_THREADS = "fapilog"
 _DEEPEST = 2
 _FLUSH_SECONDS = 1.0
+_STANDARD_LEVELS = frozenset(STANDARD_LEVELS.values())
 _CONFIGURERS = (("logging.config", "dictConfig"), ("logging.config", "fileConfig"), ("logging", "basicConfig"))
 
 
@@ -36,6 +38,7 @@ class FapilogHandler(logging.Handler):
     Usually attached by :func:`fapilog.stdlib.capture_stdlib`; may also be named in a ``dictConfig``. Message and
     fields are captured by value at the call. It takes no lock of its own, raises nothing into the caller, and the
     record is left as it is. Under ``policy="wait"`` on a full queue a call blocks as that of a fapilog logger does.
+    After the last line of uvicorn it waits up to a second until all is written: the process may be gone behind it.
     Thread- and fork-safe.
 
     Args:
@@ -93,6 +96,8 @@ class FapilogHandler(logging.Handler):
         _name_level(origin, levelno, record, fields)
         # A thread that empties the queue must not wait for room in it: it leaves its record in line.
         submit(origin, levelno, message, fields, exc_info=exc_info, stack=stack, time_ns=time_ns, may_await=own_thread)
+        if is_last_line(record):
+            _runtime.default_engine().flush(_FLUSH_SECONDS)
 
     def close(self) -> None:
         """Let go. Said in diagnostics if it happens because ``logging`` is being configured anew around us."""
@@ -119,19 +124,6 @@ class FapilogHandler(logging.Handler):
         attempt(_report, RECURSION, f"a record of {name!r}, logged while fapilog was at work on others, is left out")
 
 
-class FlushingHandler(FapilogHandler):
-    """Waits until its record is written, up to a second.
-
-    For the few lines of a server before and after the lifespan, behind which the process may be gone without notice.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand the record in and wait."""
-        super().emit(record)
-        if not _on_own_thread():
-            _runtime.default_engine().flush(_FLUSH_SECONDS)
-
-
 def _on_own_thread() -> bool:
     """Tell whether this is a thread of an engine or of one of its sinks."""
     return threading.current_thread().name.startswith(_OWN_THREADS)
@@ -140,7 +132,7 @@ def _on_own_thread() -> bool:
 def _name_level(origin: Origin, levelno: int, record: logging.LogRecord, fields: dict[str, object]) -> None:
     """Keep the name of a level that ``logging`` knows and fapilog does not."""
     name = vars(record).get("levelname")
-    if levelno % 10 and isinstance(name, str) and origin.queue.levels.name(levelno) != name:
+    if levelno not in _STANDARD_LEVELS and isinstance(name, str) and origin.queue.levels.name(levelno) != name:
         fields.setdefault("level_name", name)
 
 

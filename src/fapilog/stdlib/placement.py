@@ -13,10 +13,10 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from operator import methodcaller
-from typing import Protocol, Self, TypeGuard
+from typing import Protocol, Self
 
 from fapilog.diagnostics import attempt
-from fapilog.stdlib.handler import FapilogHandler, FlushingHandler
+from fapilog.stdlib.handler import FapilogHandler
 
 
 class Placement:
@@ -62,9 +62,10 @@ class Placement:
             return
         kept = [each for each in self.saved if each in self.removed or each in now]
         added = [each for each in now if each not in self.installed and each not in kept]
-        logger.handlers = self.saved if kept == self.saved and not added else kept + added
+        # Propagation first: a record that comes in between is rather written twice than not at all.
         if logger.propagate is False:
             logger.propagate = self.propagate
+        logger.handlers = self.saved if kept == self.saved and not added else kept + added
         if logger.level == self.level_set != self.level:
             logger.setLevel(self.level)
 
@@ -105,24 +106,18 @@ def place(logger: logging.Logger, handler: FapilogHandler, level: int | None) ->
     """Put ``handler`` on a logger, unless its records reach one of ours already; see :class:`Placement`.
 
     A placement that is there is shared and undone with its last holder. A handler of ours that somebody else has
-    attached, by ``dictConfig`` for example, is left alone: then there is nothing to undo. One that waits for its
-    records is replaced like a console handler.
+    attached, by ``dictConfig`` for example, is left alone: then there is nothing to undo.
     """
     for present in logger.handlers:
-        if is_ours(present):
+        if isinstance(present, FapilogHandler):
             shared: Placement | None = present.placements.get(logger.name)
             if shared is not None:
                 shared.holders += 1
             return shared
     way = list(reached(logger))
-    if any(map(is_ours, way)) and not any(map(is_console, way)):
+    if any(isinstance(each, FapilogHandler) for each in way) and not any(map(is_console, way)):
         return None
     return Placement(logger, handler, level)
-
-
-def is_ours(handler: logging.Handler) -> TypeGuard[FapilogHandler]:
-    """Tell whether a handler is one that may stay while an application runs."""
-    return isinstance(handler, FapilogHandler) and not isinstance(handler, FlushingHandler)
 
 
 def reached(logger: logging.Logger) -> Iterator[logging.Handler]:

@@ -19,6 +19,7 @@ _SERVERS = ("uvicorn", "gunicorn", "hypercorn")
 _UVICORN_ACCESS_ARGS = ("client_addr", "http_method", "path", "http_version", "status_code")
 # The letters of the access log formats of gunicorn and hypercorn.
 _ATOMS = {"h": "client_addr", "m": "http_method", "U": "path", "s": "status_code"}
+_LAST_LINE = "Finished server process"
 REPORTED = "__fapilog_reported__"
 
 
@@ -81,6 +82,12 @@ def was_reported(record: logging.LogRecord) -> bool:
         return False
     error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else exc_info
     return isinstance(error, BaseException) and getattr(error, REPORTED, None) is True
+
+
+def is_last_line(record: logging.LogRecord) -> bool:
+    """Tell whether uvicorn says goodbye: after it the process is ended by the signal it got, without exit code."""
+    message = vars(record).get("msg")
+    return name_of(record) == "uvicorn.error" and isinstance(message, str) and message.startswith(_LAST_LINE)
 
 
 def _message(record: logging.LogRecord, values: Mapping[str, Any], fields: dict[str, Any]) -> str:

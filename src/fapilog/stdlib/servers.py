@@ -56,8 +56,7 @@ def uvicorn_log_config(level: str = "INFO") -> dict[str, Any]:
 
     For ``uvicorn.run(app, log_config=uvicorn_log_config())``, or written to a file as JSON for
     ``uvicorn --log-config``. Those lines go to the process's default engine, which before and after a lifespan is
-    the one that was configured last, or ``minimal``; they are waited for, up to a second each, because uvicorn
-    ends a process that got SIGTERM without running its exit code. Each call returns a new dict.
+    the one that was configured last, or ``minimal``. Each call returns a new dict.
 
     Args:
         level: The level of uvicorn's loggers as ``logging`` knows it. Default ``"INFO"``.
@@ -67,7 +66,7 @@ def uvicorn_log_config(level: str = "INFO") -> dict[str, Any]:
         "disable_existing_loggers": False,
         # uvicorn writes its `--use-colors` into these two, so they have to be there.
         "formatters": {"default": {"format": "%(message)s"}, "access": {"format": "%(message)s"}},
-        "handlers": {"fapilog": {"class": "fapilog.stdlib.handler.FlushingHandler"}},
+        "handlers": {"fapilog": {"class": "fapilog.stdlib.FapilogHandler"}},
         "loggers": {
             "uvicorn": {"handlers": ["fapilog"], "level": level, "propagate": False},
             "uvicorn.error": {"level": level},

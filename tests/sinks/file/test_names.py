@@ -30,7 +30,8 @@ def test_only_our_own_names_are_found(tmp_path):
     ours = "app.log.20260101T000000Z-000001"
     others = [
         "app.log", "app.log.1", "app.log.2026-01-01", "app.log.bak", ".app.log.lock", "app.logx20260101T000000Z-000001",
-        f"x{ours}", f"{ours}.zip", f"{ours}x", "appxlog.20260101T000000Z-000001", "app.log.\u0662\u0660260101T000000Z-000001",
+        f"x{ours}", f"{ours}.zip", f"{ours}x", "appxlog.20260101T000000Z-000001",
+        "app.log.\u0662\u0660260101T000000Z-000001",
     ]  # fmt: skip
     for name in [ours, f"{ours}.gz", *others]:
         (tmp_path / name).touch()
