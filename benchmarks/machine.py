@@ -23,6 +23,8 @@ class Facts(NamedTuple):
     """The machine, the Python and the packages of one run."""
 
     date: str
+    run: str
+    load_average_at_the_end: str
     system: str
     processor: str
     cores: str
@@ -37,12 +39,14 @@ class Facts(NamedTuple):
         return [(name.replace("_", " "), value) for name, value in self._asdict().items()]
 
 
-def facts(pythons: Pythons, root: Path) -> Facts:
-    """Ask the machine and both environments."""
+def facts(pythons: Pythons, root: Path, run: str) -> Facts:
+    """Ask the machine and both environments; ``run`` says how thorough the run was."""
     python, optimized, *versions = _ask(pythons.ours, *_SHOWN)
     packages = ", ".join(f"{name} {version}" for name, version in zip(_SHOWN, versions, strict=True))
     return Facts(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        run=run,
+        load_average_at_the_end=_load(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         processor=_from_proc("/proc/cpuinfo", "model name") or platform.processor() or "unknown",
         cores=str(os.cpu_count()),
@@ -68,6 +72,11 @@ def _from_proc(path: str, key: str) -> str:
         if name.strip() == key:
             return value.strip()
     return ""
+
+
+def _load() -> str:
+    # Above the number of cores the figures tell more of the neighbours than of the contenders.
+    return f"{os.getloadavg()[1]:.1f} (5 minutes)" if hasattr(os, "getloadavg") else "unknown"
 
 
 def _revision(root: Path) -> str:

@@ -69,7 +69,8 @@ def scenario_table(scenario: Scenario, figures: Figures) -> str:
 
 
 def _about(scenario: Scenario) -> str:
-    return f"`python -m benchmarks.{scenario.module}`, {scenario.rounds} round{'s' * (scenario.rounds > 1)}."
+    against = f" Ratios are to `{scenario.yardstick}`." if any(column.ratio for column in scenario.columns) else ""
+    return f"`benchmarks/{scenario.module}.py`.{against}"
 
 
 def _cell(column: Column, name: str, yardstick: str, measured: Measured) -> str:

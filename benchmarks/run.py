@@ -1,7 +1,7 @@
 """Run the scenarios, print the tables, write ``docs/benchmarks.md``.
 
 ``python -m benchmarks.run``            all of it, about ten minutes
-``python -m benchmarks.run --quick``    fewer and shorter rounds, a minute or two; the page is not written
+``python -m benchmarks.run --quick``    one short round, two or three minutes; writes the page only with ``--write``
 ``python -m benchmarks.run --only asgi --only memory``   some scenarios; the page is not written
 """
 
@@ -47,12 +47,13 @@ def main() -> None:
             figures[scenario.module] = _take_turns(scenario, session)
             sys.stdout.write(f"\n{scenario.title}\n{scenario_table(scenario, figures)}\n")
             sys.stdout.flush()
-    about = facts(session.pythons, ROOT)
+    about = facts(session.pythons, ROOT, "quick: one short round" if options.quick else "full: medians of some rounds")
     sys.stdout.write(f"\n{about.python} on {about.processor}, {about.cores} cores\n{budget_table(figures)}\n")
     say(f"{time.monotonic() - began:.0f} s")
     if session.failures:
         raise SystemExit("failed: " + ", ".join(session.failures))
-    if not (options.quick or options.only or options.contender):
+    whole = not (options.only or options.contender)
+    if whole and (options.write or not options.quick):
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(page(figures, about, _setups()), encoding="utf-8")
         say(f"wrote {PAGE.relative_to(ROOT)}")
@@ -61,6 +62,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round of each")
+    parser.add_argument("--write", action="store_true", help="write the page although the run is quick")
     parser.add_argument("--only", action="append", choices=_MODULES, metavar="NAME", help=", ".join(_MODULES))
     parser.add_argument("--contender", action="append", default=[], metavar="NAME", help="only these contenders")
     return parser.parse_args()

@@ -919,8 +919,8 @@ async def test_a_request_abandoned_by_its_loop_is_reported_in_whatever_context_t
 
 
 async def test_installed_twice_it_gives_one_event_and_one_header(log):
-    """The outer one works, the inner one steps aside; directly, and below a mount that copies the scope."""
-    inner = FapilogMiddleware(answering())
+    """The outer one works, the inner ones step aside; directly, and below a mount that copies the scope."""
+    inner = RequestMiddleware(FapilogMiddleware(answering()))
 
     async def mount(scope, receive, send):
         await inner({**scope, "root_path": "/sub"}, receive, send)

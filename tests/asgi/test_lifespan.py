@@ -222,6 +222,21 @@ async def test_an_application_without_a_lifespan_is_served_all_the_same(log):
     assert engine.drain(10).in_flight == 0
 
 
+async def test_without_any_lifespan_the_first_request_lends_the_engine():
+    """Before a lifespan, or after one is over: a test client need not be entered."""
+    own = Own(living())
+    for _ in range(2):
+        await Server().run(own.middleware, http_scope())
+    assert _runtime.default_engine().drain(10).in_flight == 0
+    other = Own(living())
+    await Server(STARTUP, SHUTDOWN).run(other.middleware, lifespan_scope())
+    await Server().run(other.middleware, http_scope())
+    assert _runtime.default_engine().drain(10).in_flight == 0
+
+    assert own.messages() == ["request_completed"] * 2
+    assert other.messages() == ["starting", "stopping", "request_completed"]
+
+
 async def test_an_application_that_ignores_the_lifespan_is_served_all_the_same():
     """It returns without a word, and the server goes on."""
 

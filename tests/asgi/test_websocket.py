@@ -280,6 +280,21 @@ async def test_a_skipped_path_gives_neither_event_unless_it_fails(log):
     assert [event["message"] for event in log.requests] == ["websocket_failed"]
 
 
+async def test_a_refusal_on_a_skipped_path_is_not_told(log):
+    """Unless it is an error."""
+
+    async def refusing(scope, receive, send):
+        await send({"type": "websocket.close"})
+
+    async def broken(scope, receive, send):
+        return
+
+    await serve(refusing, skip_paths=["/updates"])
+    await serve(broken, skip_paths=["/updates"])
+
+    assert shape(log) == [("websocket_refused", "ERROR", None, "server_error")]
+
+
 async def test_without_an_access_log_there_is_no_event(log):
     """Whatever happens."""
     await serve(echo, left(1000), access_log=False)

@@ -15,6 +15,7 @@ from fapilog.delivery.slices import Slice
 DELIVERED = "delivered"
 DROPPED = "dropped"
 FAILED = "failed"
+BUFFER_FULL = "sink_buffer_full"
 
 
 class SinkAccount:

@@ -12,19 +12,20 @@ sink alone, counted as ``sink_buffer_full``, errors last.
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from fapilog.clock import Clock
-from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, Accounts, SinkAccount
+from fapilog.delivery.accounts import BUFFER_FULL
+from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
+from fapilog.delivery.plugin import caught, close_sink, open_sink, open_sink_now, outcome
 from fapilog.delivery.slices import Piece, Slice
-from fapilog.diagnostics import Diagnostics, attempt, describe
+from fapilog.diagnostics import attempt, describe
 from fapilog.errors import SinkError
-from fapilog.protocols import Batch, Format, Sink
+from fapilog.protocols import Format
 from fapilog.units import parse_duration, parse_size
 
-BUFFER_FULL = "sink_buffer_full"
 _MOST_AT_ONCE = 10_000
 _NOT_OPEN = "not open"
 _INTERRUPTED = "interrupted"
@@ -32,44 +33,6 @@ _REOPEN_SECONDS = 1.0
 _STOP_PATIENCE_SECONDS = 0.05
 _CLOSE_PATIENCE_SECONDS = 1.0
 _POLL_SECONDS = 0.001
-
-T = TypeVar("T")
-
-
-class Books:
-    """A sink's part in the accounts, and the voice that says what went wrong."""
-
-    def __init__(self, sink: Sink, accounts: Accounts, diagnostics: Diagnostics) -> None:
-        """Open the sink's account."""
-        self.sink = sink
-        self.accounts = accounts
-        self.diagnostics = diagnostics
-        self.account = accounts.sinks.setdefault(sink.name, SinkAccount())
-
-    def settle(self, pieces: Sequence[Piece], error: BaseException | None) -> None:
-        """Settle what one write did: all delivered, all failed, or the named ones failed."""
-        failed = frozenset[int]()
-        if error is not None:
-            named = error.failed_indexes if isinstance(error, SinkError) else None
-            failed = named if named is not None else frozenset(range(sum(len(i) for _, i in pieces)))
-            self.account.last_error = describe(error)
-            self.diagnostics.report(f"sink {self.sink.name}", describe(error))
-        offset = 0
-        reason = type(error).__name__
-        for piece, indexes in pieces:
-            bad = [index for place, index in enumerate(indexes, offset) if place in failed] if failed else []
-            good = indexes if not bad else [index for place, index in enumerate(indexes, offset) if place not in failed]
-            offset += len(indexes)
-            if bad:
-                self.accounts.settle(piece, bad, self.account, FAILED, reason)
-            if good:
-                self.accounts.settle(piece, good, self.account, DELIVERED)
-
-    def drop(self, pieces: Sequence[Piece], reason: str) -> None:
-        """Settle pieces that the sink will not be given."""
-        for piece, indexes in pieces:
-            if indexes:
-                self.accounts.settle(piece, indexes, self.account, DROPPED, reason)
 
 
 class Channel(Protocol):
@@ -83,6 +46,10 @@ class Channel(Protocol):
 
     def offer(self, piece: Slice) -> None:
         """Take a slice, which is already in the accounts; drops, counted, what finds no room."""
+        ...
+
+    async def caught_up(self) -> None:
+        """Return when the worker may go on; only a channel whose sink the worker itself writes to makes it wait."""
         ...
 
     def hurry(self) -> None:
@@ -116,7 +83,7 @@ class InlineChannel:
 
     async def open(self) -> None:
         """Open the sink; if that fails, try again at most once a second while events come."""
-        self._opened = await _opened(self.books)
+        self._opened = await open_sink(self.books)
         self._retry_at = self._clock.monotonic() + _REOPEN_SECONDS
 
     def offer(self, piece: Slice) -> None:
@@ -128,13 +95,19 @@ class InlineChannel:
         result: Any = None
         error: Exception | None = SinkError(_INTERRUPTED)
         try:
-            result, error = attempt(self.books.sink.write, piece.batch(self._form))
+            result, error = attempt(self._write, piece)
         finally:
             # In a finally because a sink may raise what no one may catch; its events are counted all the same.
             if not inspect.isawaitable(result):
                 self.books.settle(pieces, error)
         if inspect.isawaitable(result):
             self._finishing = asyncio.get_running_loop().create_task(self._finish(result, pieces))
+
+    async def caught_up(self) -> None:
+        """Wait for a write that a plain ``write`` only began, or the next one could overtake it."""
+        if self._finishing is not None:
+            await self._finishing
+            self._finishing = None
 
     def hurry(self) -> None:
         """Nothing waits here."""
@@ -149,22 +122,20 @@ class InlineChannel:
     async def close(self) -> None:
         """Close the sink."""
         if self._opened:
-            await _closed(self.books)
+            await close_sink(self.books)
         self._opened = False
 
+    def _write(self, piece: Slice) -> Any:
+        return self.books.sink.write(piece.batch(self._form))
+
     async def _finish(self, result: Awaitable[None], pieces: Sequence[Piece]) -> None:
-        self.books.settle(pieces, await _outcome(result))
+        self.books.settle(pieces, await outcome(result))
 
     def _reopened(self) -> bool:
-        """Run the sink's ``open`` to its end here, if it is time; a coroutine that waits for something fails."""
         if self._clock.monotonic() < self._retry_at:
             return False
         self._retry_at = self._clock.monotonic() + _REOPEN_SECONDS
-        coroutine = self.books.sink.open()
-        _, error = attempt(coroutine.send, None)
-        self._opened = isinstance(error, StopIteration)
-        if not self._opened:
-            coroutine.close()
+        self._opened = open_sink_now(self.books)
         return self._opened
 
 
@@ -178,6 +149,7 @@ class ThreadChannel:
         self._buffer = Buffer(bounds, form)
         self._ready = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._opened_here = False
         self._stopping = False
 
     async def open(self) -> None:
@@ -193,6 +165,9 @@ class ThreadChannel:
             self._ready.notify()
         self.books.drop([(piece, refused)], BUFFER_FULL)
         self._begin()
+
+    async def caught_up(self) -> None:
+        """Nothing to wait for: the thread goes on by itself."""
 
     def hurry(self) -> None:
         """Do nothing: the thread never waits for more."""
@@ -219,6 +194,9 @@ class ThreadChannel:
             await asyncio.sleep(_POLL_SECONDS)
         if thread is not None and thread.is_alive():
             self.books.diagnostics.report(f"sink {self.books.sink.name}", "did not return when the engine stopped")
+        if self._opened_here:
+            await close_sink(self.books)
+            self._opened_here = False
 
     def _begin(self) -> None:
         if self._thread is not None and self._thread.is_alive():
@@ -228,9 +206,22 @@ class ThreadChannel:
         _, error = attempt(self._thread.start)
         if error is not None:
             self.books.diagnostics.report(f"sink {self.books.sink.name}", f"no writer thread: {describe(error)}")
+            self._write_here()
+
+    def _write_here(self) -> None:
+        """Let the worker write while the system gives no thread: late is better than never."""
+        with self._ready:
+            pieces = self._buffer.clear()
+        if not pieces:
+            return
+        self._opened_here = self._opened_here or open_sink_now(self.books)
+        if self._opened_here:
+            self._write(pieces)
+        else:
+            self.books.settle(pieces, SinkError(_NOT_OPEN))
 
     def _run(self) -> None:
-        opened = _run_alone(_opened(self.books))
+        opened = asyncio.run(open_sink(self.books))
         while True:
             with self._ready:
                 while not self._buffer.events and not self._stopping:
@@ -238,20 +229,21 @@ class ThreadChannel:
                 pieces = self._buffer.next_pieces(_MOST_AT_ONCE, self._max_bytes)
             if not pieces:
                 break
-            opened = opened or _run_alone(_opened(self.books))
+            opened = opened or asyncio.run(open_sink(self.books))
             if opened:
                 self._write(pieces)
             else:
                 self.books.settle(pieces, SinkError(_NOT_OPEN))
         if opened:
-            _run_alone(_closed(self.books))
+            asyncio.run(close_sink(self.books))
 
     def _write(self, pieces: Sequence[Piece]) -> None:
         error: BaseException | None = SinkError(_INTERRUPTED)
         try:
             result, error = attempt(self.books.sink.write, self._buffer.join(pieces))
             if inspect.isawaitable(result):
-                error = _run_alone(_outcome(result))
+                error, refused = attempt(asyncio.run, outcome(result))
+                error = error or refused
         finally:
             # In a finally because a sink may raise what no one may catch; its events are counted all the same.
             self.books.settle(pieces, error)
@@ -293,6 +285,9 @@ class LoopChannel:
         if self._wake is not None:
             self._wake.set()
 
+    async def caught_up(self) -> None:
+        """Nothing to wait for: the task goes on by itself."""
+
     def hurry(self) -> None:
         """Write what waits now; holds until the buffer is empty."""
         self._hurry = True
@@ -320,10 +315,10 @@ class LoopChannel:
                 await asyncio.wait({self._task}, timeout=_STOP_PATIENCE_SECONDS)
             self._task.cancel()
             self._task = None
-            await _closed(self.books)
+            await close_sink(self.books)
 
     async def _run(self, wake: asyncio.Event) -> None:
-        while not await _opened(self.books):
+        while not await open_sink(self.books):
             if self._stopping:
                 return
             await _first_of(wake, _REOPEN_SECONDS, lambda: self._stopping)
@@ -334,9 +329,21 @@ class LoopChannel:
                     return
                 await _first_of(wake, self._patience(), lambda: False)
                 continue
-            self._writing = asyncio.ensure_future(_write(self.books.sink, self._buffer.join(pieces)))
-            self.books.settle(pieces, await _outcome(self._writing))
+            await self._write(pieces)
+
+    async def _write(self, pieces: Sequence[Piece]) -> None:
+        """Write in a task of its own, which can be cancelled without this one."""
+        error: BaseException | None = SinkError(_INTERRUPTED)
+        try:
+            work, error = attempt(lambda: self.books.sink.write(self._buffer.join(pieces)))
+            if error is None and inspect.isawaitable(work):
+                error = SinkError(_INTERRUPTED)
+                self._writing = asyncio.ensure_future(caught(work))
+                error = await outcome(self._writing)
+        finally:
+            # In a finally because the loop may end under it; its events are counted all the same.
             self._writing = None
+            self.books.settle(pieces, error)
 
     def _next(self) -> list[Piece]:
         with self._lock:
@@ -356,38 +363,6 @@ class LoopChannel:
         if not self._buffer.events:
             return _REOPEN_SECONDS * 3600
         return self._oldest + self._max_age - self._clock.monotonic()
-
-
-def _run_alone(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in this thread, on a loop of its own."""
-    return asyncio.run(work)
-
-
-async def _write(sink: Sink, batch: Batch) -> None:
-    result = sink.write(batch)
-    if result is not None:
-        await result
-
-
-async def _outcome(work: Awaitable[Any]) -> BaseException | None:
-    """Await a plug-in's work in a task of its own and return what it raised, or how it was cancelled."""
-    task = asyncio.ensure_future(work)
-    await asyncio.wait({task})
-    return asyncio.CancelledError() if task.cancelled() else task.exception()
-
-
-async def _opened(books: Books) -> bool:
-    error = await _outcome(books.sink.open())
-    if error is not None:
-        books.account.last_error = describe(error)
-        books.diagnostics.report(f"sink {books.sink.name}", f"cannot be opened: {describe(error)}")
-    return error is None
-
-
-async def _closed(books: Books) -> None:
-    error = await _outcome(books.sink.close())
-    if error is not None:
-        books.diagnostics.report(f"sink {books.sink.name}", f"cannot be closed: {describe(error)}")
 
 
 async def _first_of(wake: asyncio.Event, seconds: float, done: Callable[[], bool]) -> None:

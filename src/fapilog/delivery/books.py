@@ -1,0 +1,55 @@
+"""A sink's part in the accounts, and the voice that says what went wrong with it."""
+
+from collections.abc import Sequence
+
+from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, Accounts, SinkAccount
+from fapilog.delivery.slices import Piece
+from fapilog.diagnostics import Diagnostics, describe
+from fapilog.errors import SinkError
+from fapilog.protocols import Sink
+
+
+class Books:
+    """A sink, its account, and the engine's diagnostics."""
+
+    def __init__(self, sink: Sink, accounts: Accounts, diagnostics: Diagnostics) -> None:
+        """Open the sink's account."""
+        self.sink = sink
+        self.accounts = accounts
+        self.diagnostics = diagnostics
+        self.account = accounts.sinks.setdefault(sink.name, SinkAccount())
+
+    def settle(self, pieces: Sequence[Piece], error: BaseException | None) -> None:
+        """Settle what one write did: all delivered, all failed, or the named ones failed."""
+        failed = frozenset[int]()
+        if error is not None:
+            failed = _failed_places(error, sum(len(indexes) for _, indexes in pieces))
+            self.say(describe(error))
+        offset = 0
+        reason = type(error).__name__
+        for piece, indexes in pieces:
+            bad = [index for place, index in enumerate(indexes, offset) if place in failed] if failed else []
+            good = indexes if not bad else [index for place, index in enumerate(indexes, offset) if place not in failed]
+            offset += len(indexes)
+            if bad:
+                self.accounts.settle(piece, bad, self.account, FAILED, reason)
+            if good:
+                self.accounts.settle(piece, good, self.account, DELIVERED)
+
+    def drop(self, pieces: Sequence[Piece], reason: str) -> None:
+        """Settle pieces that the sink will not be given."""
+        for piece, indexes in pieces:
+            if indexes:
+                self.accounts.settle(piece, indexes, self.account, DROPPED, reason)
+
+    def say(self, text: str) -> None:
+        """Report what went wrong at this sink, and keep it as its last error."""
+        self.account.last_error = text
+        self.diagnostics.report(f"sink {self.sink.name}", text)
+
+
+def _failed_places(error: BaseException, count: int) -> frozenset[int]:
+    """Return which of ``count`` events an error is about: all of them if it names none, or one that is not there."""
+    whole = frozenset(range(count))
+    named = error.failed_indexes if isinstance(error, SinkError) else None
+    return named if named is not None and named <= whole else whole

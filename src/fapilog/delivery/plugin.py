@@ -1,0 +1,72 @@
+"""Calling a sink's ``open``, ``close`` and ``write``, which are somebody else's code and may do anything.
+
+Not even ``SystemExit`` gets out: in a background thread there is nobody whom it could stop, and an event loop would
+end by it with every other sink's work in hand.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fapilog.delivery.books import Books
+from fapilog.diagnostics import attempt, describe
+
+CLOSE_PATIENCE_SECONDS = 1.0
+
+
+async def open_sink(books: Books) -> bool:
+    """Open a sink; False, and said, if that fails."""
+    return _opened(books, await _done(books.sink.open))
+
+
+def open_sink_now(books: Books) -> bool:
+    """Open a sink without a loop of its own, as far as that goes: an ``open`` that waits for something fails."""
+    work, error = attempt(books.sink.open)
+    if error is None and inspect.iscoroutine(work):
+        _, ended = attempt(work.send, None)
+        error = None if isinstance(ended, StopIteration) else ended or TimeoutError("waits for something")
+        work.close()
+    return _opened(books, error)
+
+
+async def close_sink(books: Books) -> None:
+    """Close a sink; one that does not come back is left alone after a second, or it would hold up the others."""
+    closing = asyncio.ensure_future(_done(books.sink.close))
+    await asyncio.wait({closing}, timeout=CLOSE_PATIENCE_SECONDS)
+    if not closing.done():
+        closing.cancel()
+        books.diagnostics.report(f"sink {books.sink.name}", "did not close in time")
+    elif (error := closing.result()) is not None:
+        books.diagnostics.report(f"sink {books.sink.name}", f"cannot be closed: {describe(error)}")
+
+
+async def outcome(work: Awaitable[Any]) -> BaseException | None:
+    """Await a plug-in's work in a task of its own and return what it raised, or how it was cancelled."""
+    task = work if isinstance(work, asyncio.Task) else asyncio.ensure_future(caught(work))
+    await asyncio.wait({task})
+    if task.cancelled():
+        return asyncio.CancelledError()
+    error: BaseException | None = task.exception() or task.result()
+    return error
+
+
+async def caught(work: Awaitable[Any]) -> BaseException | None:
+    """Await a plug-in's work and return what only a whole program may raise; the rest stays the task's."""
+    try:
+        await work
+    except (SystemExit, KeyboardInterrupt) as error:
+        return error
+    return None
+
+
+async def _done(function: Callable[[], Any]) -> BaseException | None:
+    """Call what should be a coroutine function, and may be a plain one; return what it raised."""
+    work, error = attempt(function)
+    return await outcome(work) if error is None and inspect.isawaitable(work) else error
+
+
+def _opened(books: Books, error: BaseException | None) -> bool:
+    if error is not None:
+        books.say(f"cannot be opened: {describe(error)}")
+    return error is None
