@@ -67,6 +67,7 @@ class _State:
         self.configured: Engine | None = None
         self.implicit: Engine | None = None
         self.lent: list[Engine] = []
+        self.catching: set[Engine] = set()
         self.finalize_pid = 0
 
 
@@ -232,11 +233,22 @@ def origin(name: str) -> Origin:
     return found
 
 
-def push_default(engine: "Engine") -> None:
-    """Make an engine the default while a lifespan runs; :func:`pop_default` ends that."""
+def push_default(engine: "Engine", *, catches: bool = False) -> None:
+    """Make an engine the default while a lifespan runs; :func:`pop_default` ends that.
+
+    Args:
+        engine: The engine.
+        catches: Whether it stays the default even when a lifespan starts meanwhile; for ``capture_logs``, which sees the
+            events of an application that is started inside its block.
+    """
     with _state.lock:
-        _state.lent.append(engine)
-        _lead_here(engine)
+        place = len(_state.lent)
+        while not catches and place and _state.lent[place - 1] in _state.catching:
+            place -= 1
+        if catches:
+            _state.catching.add(engine)
+        _state.lent.insert(place, engine)
+        _lead_here(_state.lent[-1])
 
 
 def pop_default(engine: "Engine") -> None:
@@ -245,6 +257,7 @@ def pop_default(engine: "Engine") -> None:
         if engine not in _state.lent:
             return
         _state.lent.remove(engine)
+        _state.catching.discard(engine)
         former = _state.lent[-1] if _state.lent else _state.configured or _state.implicit
         _lead_here(former)
 

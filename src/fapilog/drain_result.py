@@ -15,7 +15,8 @@ class DrainResult(NamedTuple):
         filtered: Events a filter or processor held back.
         dropped: Events that found no room or no time; ``sinks`` has the reasons.
         failed: Events that a sink gave up or a stage broke.
-        in_flight: Events neither delivered nor lost: held by a sink that did not return in time.
+        in_flight: Events neither delivered nor lost: held by a sink that did not return in time, or logged while the
+            drain ran, and then delivered after it.
         queue_high_watermark: The most events the queue has held.
         duration_seconds: How long the drain took.
         timed_out: Whether the deadline came first.

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from fapilog.coerce import to_text
 from fapilog.levels import LevelTable
 
 EventDict = dict[str, Any]
@@ -149,11 +150,11 @@ def to_event(record: Sequence[Any], names: Names, resource: Mapping[str, Any]) -
     tail = _tail(extra, resource)
     for key, value in context.items():
         if key not in IDENTITY_KEYS:
-            event[_free(key, _NOT_CONTEXT, context)] = _own(value)
+            event[_free(key, _NOT_CONTEXT, context, bound, fields)] = _own(value)
     for key, value in bound.items():
-        event[_free(key, _NOT_A_FIELD, bound)] = _own(value)
+        event[_free(key, _NOT_A_FIELD, context, bound, fields)] = _own(value)
     for key, value in fields.items():
-        event[_free(key, _NOT_A_FIELD, fields)] = value
+        event[_free(key, _NOT_A_FIELD, context, bound, fields)] = value
     for key, value in tail.items():
         event.setdefault(key, value)
     return event
@@ -163,13 +164,13 @@ def identity_of(context: Mapping[str, Any], span: SpanIds | None) -> EventDict:
     """Return request and trace ids: those of the active span win over those of the context."""
     identity = {}
     if context.get("request_id") is not None:
-        identity["request_id"] = context["request_id"]
+        identity["request_id"] = to_text(context["request_id"])
     if span is not None and span.trace_id and span.span_id:
         identity["trace_id"] = f"{span.trace_id:032x}"
         identity["span_id"] = f"{span.span_id:016x}"
         identity["trace_flags"] = f"{span.trace_flags & 0xFF:02x}"
     else:
-        identity.update({key: context[key] for key in _TRACE_KEYS if context.get(key) is not None})
+        identity.update({key: to_text(context[key]) for key in _TRACE_KEYS if context.get(key) is not None})
     return identity
 
 
@@ -199,10 +200,11 @@ def _own(value: Any) -> Any:
     return [_own(item) for item in value] if type(value) is list else value
 
 
-def _free(key: str, taken: frozenset[str], beside: Mapping[str, Any]) -> str:
+def _free(key: str, taken: frozenset[str], *parts: Mapping[str, Any]) -> str:
+    """Return a key, or if that is taken the next one with ``_`` at its end that no part has a field of."""
     if key not in taken:
         return key
     key += "_"
-    while key in beside:
+    while any(key in part for part in parts):
         key += "_"
     return key

@@ -20,6 +20,7 @@ from tests.asgi.driver import answering
         ({"include_headers": ["ok", "not ok"]}, "not ok"),
         ({"include_headers": "accept"}, "not one text"),
         ({"skip_paths": "/health"}, "not one text"),
+        ({"skip_paths": None}, "None"),
         ({"skip_paths": ["health"]}, "health"),
         ({"skip_paths": [""]}, "skip_paths"),
         ({"skip_paths": [b"/health"]}, "skip_paths"),

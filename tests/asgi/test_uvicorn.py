@@ -117,9 +117,10 @@ def completions(stopped):
     return [event for event in stopped.events() if event["logger"] == "fapilog.request"]
 
 
-def test_keep_alive_connections_and_sigterm(folder):
+@pytest.mark.parametrize("arguments", [[], ["--reset-contextvars"], ["--http", "h11", "--loop", "asyncio"]])
+def test_keep_alive_connections_and_sigterm(folder, arguments):
     """Each request its own id on one connection, everything delivered, every line once and in one shape."""
-    with Server(folder, "plain_app:app") as server:
+    with Server(folder, "plain_app:app", *arguments) as server:
         answers = [server.client.post("/echo", content=b"b" * n) for n in range(20)]
         own = server.client.get("/echo", headers={"x-request-id": "mine-1"})
         stopped = server.stop()

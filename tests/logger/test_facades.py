@@ -216,3 +216,19 @@ def test_submit_takes_a_time_of_its_own(desk: Desk) -> None:
 def test_a_repr_tells_no_values(desk: Desk) -> None:
     """Bound fields may be personal; their names are enough."""
     assert repr(desk.logger.bind(password="hunter2")) == "<SyncLoggerFacade 'desk' bound=['password']>"
+
+
+def test_a_moved_field_takes_no_other_fields_place(desk: Desk) -> None:
+    """``level`` goes to a name with ``_`` that nobody has, in whatever layer it was bound."""
+    desk.logger.bind(level_="bound").info("event", level="call")
+    assert (desk.last["level_"], desk.last["level__"]) == ("bound", "call")
+
+
+def test_a_call_with_very_many_fields_is_weighed(desk: Desk) -> None:
+    """The fast path is for ordinary events; what ten thousand fields hold counts in bytes."""
+    desk.engine.queue.high_watermark = 0
+    with desk.engine.queue.lock:
+        desk.logger.info("wide", **{f"k{number}": number for number in range(10_000)})
+        weighed = desk.engine.queue.size_bytes()
+    assert weighed > 500_000
+    assert len(desk.last) > 10_000

@@ -133,3 +133,11 @@ def test_json_safe_gives_what_orjson_takes(value: Any) -> None:
     safe = json_safe(value)
     assert all_finite(safe)
     orjson.dumps(safe)
+
+
+def test_a_wide_event_that_needs_a_second_look_keeps_all_its_fields() -> None:
+    """The bounds of a value are not bounds of the event; keys that are rendered alike stay apart."""
+    fields = {f"k{number}": number for number in range(1_500)} | {"\ud800": "\ud800", "\\ud800": 2}
+    event = json.loads(dump_event(fields))
+    assert len(event) == 1_502
+    assert (event["\\ud800"], event["\\ud800_"]) == ("\\ud800", 2)

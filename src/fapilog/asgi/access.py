@@ -133,11 +133,6 @@ def _add_noted(fields: dict[str, Any], noted: Mapping[str, Any]) -> None:
             fields[name] = value
 
 
-def milliseconds(duration_ns: int) -> float:
-    """Return a duration with three decimals, cut, not rounded."""
-    return duration_ns // 1_000 / 1_000
-
-
 def outcome_of(status: int) -> str:
     """Return the outcome of an answer that went out whole."""
     if status < _CLIENT_ERRORS:

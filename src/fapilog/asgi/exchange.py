@@ -25,7 +25,6 @@ from fapilog.asgi.access import (
     OTHER_METHOD,
     SERVER_ERROR,
     AccessLog,
-    milliseconds,
     outcome_of,
 )
 from fapilog.asgi.headers import TRACEPARENT, HeaderReader, request_id_of, trace_ids_of, with_header
@@ -238,8 +237,8 @@ class Exchange:
             "http_method": method,
             "path": self.path if len(self.path) <= MAX_PATH else cut_text(self.path, MAX_PATH),
             "status_code": status,
-            "duration_ms": milliseconds((self.ended or now) - self.started),
-            "total_ms": milliseconds(now - self.started),
+            "duration_ms": ((self.ended or now) - self.started) // 1_000 / 1_000,
+            "total_ms": (now - self.started) // 1_000 / 1_000,
             "request_bytes": self.received,
             "response_bytes": self.sent if method != "HEAD" else 0,
             "outcome": outcome,

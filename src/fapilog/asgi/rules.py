@@ -131,7 +131,7 @@ def _network(proxy: str) -> Network:
 
 
 def _texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(values, str):
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise ConfigError.wrong(name, values, "a list of texts, not one text")
     found = tuple(values)
     for value in found:

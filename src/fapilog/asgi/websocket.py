@@ -15,7 +15,6 @@ from fapilog.asgi.access import (
     MAX_PATH,
     OK,
     SERVER_ERROR,
-    milliseconds,
     outcome_of,
 )
 from fapilog.asgi.exchange import Exchange
@@ -127,8 +126,8 @@ class WebSocketExchange(Exchange):
         else:
             fields["close_code"] = self.close_code or ABNORMAL
             fields["closed_by"] = self.closed_by or ("client" if outcome == DISCONNECTED else "application")
-        fields["duration_ms"] = milliseconds((self.ended or now) - self.started)
-        fields["total_ms"] = milliseconds(now - self.started)
+        fields["duration_ms"] = ((self.ended or now) - self.started) // 1_000 / 1_000
+        fields["total_ms"] = (now - self.started) // 1_000 / 1_000
         fields["request_bytes"] = self.received
         fields["response_bytes"] = self.sent
         fields["messages_received"] = self.messages_received

@@ -21,12 +21,13 @@ BUFFER_FULL = "sink_buffer_full"
 class SinkAccount:
     """What became of the events of one sink, between its channel and its end."""
 
-    __slots__ = ("delivered", "dropped", "failed", "last_error", "offered", "settled")
+    __slots__ = ("delivered", "dropped", "failed", "last_error", "mark", "offered", "settled")
 
     def __init__(self) -> None:
         """Start at zero."""
         self.offered = 0
         self.settled = 0
+        self.mark = 0
         self.delivered = 0
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -40,6 +41,7 @@ class Accounts:
         """Start at zero, without sinks."""
         self.lock = threading.RLock()
         self.passed = 0
+        self.handed = 0
         self.delivered = 0
         self.filtered: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
@@ -63,6 +65,34 @@ class Accounts:
                 account.offered += len(piece)
             if not accounts:
                 self.delivered += len(piece)
+
+    def close_slice(self) -> None:
+        """Note that every channel has been offered all that was taken; for :meth:`reached`."""
+        with self.lock:
+            self.handed = self.passed
+            for account in self.sinks.values():
+                account.mark = account.offered - account.dropped[BUFFER_FULL]
+
+    def reached(self, marks: dict[str, int]) -> bool:
+        """Tell whether each sink has settled what it accepted up to a mark, in the order it came.
+
+        What found no room in a buffer was settled out of this order, and counts on neither side.
+        """
+        with self.lock:
+            return all(
+                account.settled - account.dropped[BUFFER_FULL] >= marks[name] for name, account in self.sinks.items()
+            )
+
+    def write_off(self, count: int, reason: str, accounts: Collection[SinkAccount]) -> None:
+        """Count events as failed for every sink, because no slice could be made of them."""
+        with self.lock:
+            self.passed += count
+            self.handed = self.passed
+            self.failed[reason] += count
+            for account in accounts:
+                account.offered += count
+                account.settled += count
+                account.failed[reason] += count
 
     def settle(
         self, piece: Slice, indexes: Sequence[int], account: SinkAccount, outcome: str, reason: str = ""

@@ -19,7 +19,7 @@ from fapilog.clock import Clock
 from fapilog.delivery.accounts import BUFFER_FULL
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
-from fapilog.delivery.plugin import caught, close_sink, open_sink, open_sink_now, outcome
+from fapilog.delivery.plugin import caught, close_sink, ending, open_sink, open_sink_now, outcome
 from fapilog.delivery.slices import Piece, Slice
 from fapilog.diagnostics import attempt, describe
 from fapilog.errors import SinkError
@@ -267,7 +267,7 @@ class LoopChannel:
         self._hurry = self._stopping = False
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[BaseException | None] | None = None
 
     async def open(self) -> None:
         """Start the task, which opens the sink first and tries again until it can."""
@@ -339,7 +339,7 @@ class LoopChannel:
             if error is None and inspect.isawaitable(work):
                 error = SinkError(_INTERRUPTED)
                 self._writing = asyncio.ensure_future(caught(work))
-                error = await outcome(self._writing)
+                error = await ending(self._writing)
         finally:
             # In a finally because the loop may end under it; its events are counted all the same.
             self._writing = None

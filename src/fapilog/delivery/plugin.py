@@ -12,7 +12,7 @@ from typing import Any
 from fapilog.delivery.books import Books
 from fapilog.diagnostics import attempt, describe
 
-CLOSE_PATIENCE_SECONDS = 1.0
+CLOSE_PATIENCE_SECONDS = 3.0
 
 
 async def open_sink(books: Books) -> bool:
@@ -31,7 +31,7 @@ def open_sink_now(books: Books) -> bool:
 
 
 async def close_sink(books: Books) -> None:
-    """Close a sink; one that does not come back is left alone after a second, or it would hold up the others."""
+    """Close a sink; one that does not come back is left alone after three seconds, or no other event could come."""
     closing = asyncio.ensure_future(_done(books.sink.close))
     await asyncio.wait({closing}, timeout=CLOSE_PATIENCE_SECONDS)
     if not closing.done():
@@ -43,12 +43,13 @@ async def close_sink(books: Books) -> None:
 
 async def outcome(work: Awaitable[Any]) -> BaseException | None:
     """Await a plug-in's work in a task of its own and return what it raised, or how it was cancelled."""
-    task = work if isinstance(work, asyncio.Task) else asyncio.ensure_future(caught(work))
+    return await ending(asyncio.ensure_future(caught(work)))
+
+
+async def ending(task: "asyncio.Task[BaseException | None]") -> BaseException | None:
+    """Wait for a task made of :func:`caught` and return what the work raised, or how it was cancelled."""
     await asyncio.wait({task})
-    if task.cancelled():
-        return asyncio.CancelledError()
-    error: BaseException | None = task.exception() or task.result()
-    return error
+    return asyncio.CancelledError() if task.cancelled() else task.exception() or task.result()
 
 
 async def caught(work: Awaitable[Any]) -> BaseException | None:

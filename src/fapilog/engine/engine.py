@@ -13,21 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
-
-from opentelemetry.context import _RUNTIME_CONTEXT, get_current
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.buffer import BatchOptions, bounds_for
-from fapilog.delivery.channel import Books, Channel, InlineChannel, LoopChannel, ThreadChannel
+from fapilog.delivery.books import Books
+from fapilog.delivery.channel import Channel, InlineChannel, LoopChannel, ThreadChannel
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult
+from fapilog.engine.flush import flush_mark
 from fapilog.engine.levels import LevelRules
-from fapilog.engine.queue import EventQueue, QueueOptions
+from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue, QueueOptions
+from fapilog.engine.spans import SPAN_KEY, context_reader
 from fapilog.engine.stages import Stages
 from fapilog.engine.worker import Worker
 from fapilog.event import EventDict, Origin, to_event
@@ -89,7 +88,8 @@ class Engine:
         self.on_start: Callable[[], None] = _nothing
         self.diagnostics = parts.diagnostics
         self.levels = LevelRules(parts.level, parts.levels)
-        self.queue = EventQueue(parts.queue, parts.levels, self._start, _context_reader(), _SPAN_KEY)
+        self.queue = EventQueue(parts.queue, parts.levels, self._start, context_reader(), SPAN_KEY)
+        self.queue.exit_patience = parts.shutdown_timeout_seconds
         self.started_at = parts.clock.monotonic()
         self._stages = Stages(parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors)
         self._origins: dict[str, Origin] = {}
@@ -104,6 +104,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
         self._stopped = threading.Event()
+        self._levels_lock = threading.RLock()
         self._told = 0
         self._tell_at = 0.0
 
@@ -122,31 +123,35 @@ class Engine:
         """Return where the events of a logger name start; one object for each name."""
         found = self._origins.get(name)
         if found is None:
-            found = self._origins.setdefault(name, Origin(name, self.queue, self.levels.effective(name)))
+            with self._levels_lock:
+                found = self._origins.setdefault(name, Origin(name, self.queue, self.levels.effective(name)))
         return found
 
     def adopt(self, origins: Iterable[Origin]) -> None:
         """Lead origins here that led elsewhere."""
-        for origin in origins:
-            self._adopted.add(origin)
-            origin.level = self.levels.effective(origin.name)
-            origin.queue = self.queue
+        with self._levels_lock:
+            for origin in origins:
+                self._adopted.add(origin)
+                origin.level = self.levels.effective(origin.name)
+                origin.queue = self.queue
 
     def release(self) -> None:
         """Let go of the origins that were adopted: they lead elsewhere from now on."""
-        self._adopted.clear()
+        with self._levels_lock:
+            self._adopted.clear()
 
     def set_level(self, level: str | int | None, logger: str | None = None) -> None:
         """Change the default level, or that of a logger name and those below it; see ``LevelRules.set``.
 
         Reaches loggers obtained and bound before.
         """
-        self.levels.set(level, logger)
-        self.levels.apply([*self._origins.values(), *self._adopted])
+        with self._levels_lock:
+            self.levels.set(level, logger)
+            self.levels.apply([*self._origins.values(), *self._adopted])
 
     def flush(self, timeout: float | None = None) -> bool:
         """Block until all events submitted so far are settled at every sink; False if ``timeout`` seconds passed."""
-        reached = self._flush_mark()
+        reached = flush_mark(self.queue, self.accounts)
         deadline = time.monotonic() + self._seconds(timeout)
         with self._hurried():
             while not (done := reached()) and time.monotonic() < deadline:
@@ -155,7 +160,7 @@ class Engine:
 
     async def flush_async(self, timeout: float | None = None) -> bool:
         """Do the same as :meth:`flush` without blocking the running loop."""
-        reached = self._flush_mark()
+        reached = flush_mark(self.queue, self.accounts)
         deadline = time.monotonic() + self._seconds(timeout)
         with self._hurried():
             # Thread and loop are not the caller's: an asyncio.Event of this loop could not be set from there.
@@ -169,6 +174,9 @@ class Engine:
         stopped = self._ask_stop()
         if stopped is None:
             return self._result(began, timed_out=False)
+        if threading.current_thread() is self._thread:
+            # Asked for by a stage or sink: it cannot be waited for there, and happens after it has returned.
+            return self._result(began, timed_out=True)
         in_time = stopped.wait(self._seconds(timeout))
         return self._conclude(began, in_time=in_time)
 
@@ -187,7 +195,7 @@ class Engine:
             await asyncio.sleep(_POLL_SECONDS)
         return self._conclude(began, in_time=stopped.is_set())
 
-    def finish(self) -> DrainResult:
+    def finish(self, timeout: float | None = None) -> DrainResult:
         """Drain for the last time, because the interpreter ends: later events are counted and said once."""
         if self.queue.items and not self.queue.running:
             # No thread could be started before; it may be too late for one now, so the work is done here.
@@ -195,11 +203,11 @@ class Engine:
                 started = self._start()
             if not started:
                 self._run_here()
-        result = self.drain()
+        self.queue.finalising = True
+        result = self.drain(timeout)
         with self.queue.lock:
-            self.queue.finalising = True
             self.queue.running = False
-            self.queue.limit = 0
+            self.queue.abandon(AFTER_SHUTDOWN)
         return result
 
     def figures(self) -> dict[str, Any]:
@@ -272,24 +280,36 @@ class Engine:
 
     def _new_worker(self) -> Worker:
         return Worker(
-            self.queue, self.accounts, self._channels, self._stages, self._to_events, self.parts.clock, self._tell_drops
+            self.queue,
+            self.accounts,
+            self._channels,
+            self._stages,
+            self._to_events,
+            self.parts.clock,
+            self._tell_drops,
+            self.diagnostics,
         )
 
     def _run(self, worker: Worker, before: threading.Thread | None, stopped: threading.Event) -> None:
         if before is not None:
             before.join()
+        ended = False
         try:
             asyncio.run(worker.run())
+            ended = True
         finally:
             with self.queue.lock:
                 if self._worker is worker:
                     self.queue.running = False
                     self.queue.limit = 0
+                    if ended and not self.queue.finalising and (self.queue.items or self.queue.waiting()):
+                        # Submitted after the drain that this run ended with: the next run's.
+                        self._start()
             stopped.set()
 
     def _run_here(self) -> None:
         worker = self._new_worker()
-        worker.stop_asked = True
+        worker.stop()
         attempt(asyncio.run, worker.run())
 
     def _ask_stop(self) -> threading.Event | None:
@@ -298,9 +318,8 @@ class Engine:
             if not self.queue.running and not (self.queue.items and self._start()):
                 return self._stopped if self._thread is not None and self._thread.is_alive() else None
             worker, stopped = self._worker, self._stopped
-        if worker is not None:
-            worker.stop_asked = True
-            worker.wake()
+            if worker is not None:
+                worker.stop()
         return stopped
 
     def _conclude(self, began: float, *, in_time: bool) -> DrainResult:
@@ -309,8 +328,9 @@ class Engine:
             for channel in self._channels:
                 channel.abandon(SHUTDOWN_TIMEOUT)
         result = self._result(began, timed_out=not in_time)
-        if result.dropped or result.failed or result.in_flight:
-            lost = {"dropped": result.dropped, "failed": result.failed, "in_flight": result.in_flight}
+        held = result.in_flight if result.timed_out else 0
+        if result.dropped or result.failed or held:
+            lost = {"dropped": result.dropped, "failed": result.failed, "in_flight": held}
             text = ", ".join(f"{count} {name}" for name, count in lost.items() if count)
             self.diagnostics.report("drain", f"of {result.submitted} events: {text}")
         return result
@@ -329,22 +349,6 @@ class Engine:
             timed_out=timed_out,
             sinks=figures["sinks"],
         )
-
-    def _flush_mark(self) -> Callable[[], bool]:
-        """Return a function that tells whether everything submitted before this call is settled at every sink."""
-        target = self.queue.submitted()
-        marks: list[int] = []
-
-        def reached() -> bool:
-            with self.accounts.lock, self.queue.lock:
-                if self.accounts.passed + self.queue.dropped.total() < target:
-                    return False
-                accounts = list(self.accounts.sinks.values())
-                if not marks:
-                    marks.extend(account.offered for account in accounts)
-                return all(account.settled >= mark for account, mark in zip(accounts, marks, strict=True))
-
-        return reached
 
     @contextmanager
     def _hurried(self) -> Iterator[None]:
@@ -385,13 +389,3 @@ class Engine:
 
 def _nothing() -> None:
     """Do nothing."""
-
-
-def _context_reader() -> Callable[[], Any]:
-    """Return what reads OpenTelemetry's current context.
-
-    The default runtime context keeps it in a ContextVar; reading that itself saves two Python calls (50 of 80 ns) on
-    every log call. With any other runtime context it is the API's function.
-    """
-    variable = getattr(_RUNTIME_CONTEXT, "_current_context", None)
-    return variable.get if isinstance(variable, ContextVar) else get_current

@@ -29,6 +29,7 @@ QUEUE_FULL = "queue_full"
 AFTER_SHUTDOWN = "after_shutdown"
 _LEVEL, _EXTRA = 1, 9
 _MOST_FORGOTTEN = 10_000
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class EventQueue:
     Attributes:
         items: The records; log calls append to it themselves.
         limit: How many records a call may leave without asking :meth:`admit`.
+        exit_patience: How many seconds a caller still waits for room once the main thread has ended.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class EventQueue:
         wait = options.wait_seconds
         self._wait_seconds = wait if wait is None or wait == 0 else parse_duration(wait, "wait_seconds")
         self.finalising = False
+        self.exit_patience = 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -123,11 +126,13 @@ class EventQueue:
         self.limit = 0
         self.running = False
         self.taken = 0
+        self.abandoned = 0
         self.high_watermark = 0
         self.dropped: Counter[str] = Counter()
         self._held = False
         self._large_bytes = 0
         self._line: deque[_Waiter] = deque()
+        self._exit_by: float | None = None
 
     def bind(self, origin: Origin) -> None:
         """Do nothing: whoever is here has an engine."""
@@ -168,7 +173,7 @@ class EventQueue:
             gate = threading.Lock()
             gate.acquire()
             waiter.release = gate.release
-        gate.acquire(timeout=-1 if self._wait_seconds is None else self._wait_seconds)
+        self._wait_for(gate, deadline)
         self.expire(waiter)
         return None
 
@@ -214,9 +219,13 @@ class EventQueue:
     def abandon(self, reason: str) -> int:
         """Drop all that waits, counted under ``reason``, and return how many that were."""
         with self.lock:
-            lost = len(self.items) + len(self._line)
-            self.items.clear()
-            self._large_bytes = 0
+            waiting = len(self.items)
+            for _ in range(waiting):
+                # One by one: log calls append without the lock, and what they append meanwhile is not lost here.
+                extra = self.items.popleft()[_EXTRA]
+                self._large_bytes -= extra.size_bytes if extra is not None else 0
+            lost = waiting + len(self._line)
+            self.abandoned += lost
             while self._line:
                 self._release(self._line.popleft())
             self.dropped[reason] += lost
@@ -227,6 +236,15 @@ class EventQueue:
         """Return how many events have been submitted. Take ``lock`` around it for figures that agree."""
         with self.lock:
             return self.taken + len(self.items) + len(self._line) + self.dropped.total()
+
+    def gone(self) -> int:
+        """Return how many records have left the queue, to the worker or for good."""
+        return self.taken + self.abandoned
+
+    def position(self) -> int:
+        """Return what :meth:`gone` will be when all that waits now has left."""
+        with self.lock:
+            return self.gone() + len(self.items) + len(self._line)
 
     def waiting(self) -> bool:
         """Tell whether callers are in line."""
@@ -248,6 +266,19 @@ class EventQueue:
                 self.dropped[QUEUE_FULL] += 1
             self._release(waiter)
             self._update_limit()
+
+    def _wait_for(self, gate: threading.Lock, deadline: float | None) -> None:
+        """Block until the gate opens, the deadline passes, or the process has been trying to end for long enough.
+
+        The interpreter joins a waiting thread before it runs any exit hook, so that nobody else could end the wait.
+        """
+        while True:
+            if self._exit_by is None and not threading.main_thread().is_alive():
+                self._exit_by = time.monotonic() + self.exit_patience
+            ends = [moment for moment in (deadline, self._exit_by) if moment is not None]
+            left = max(0.0, min(ends) - time.monotonic()) if ends else _LOOK_SECONDS
+            if gate.acquire(timeout=min(left, _LOOK_SECONDS)) or left == 0.0:
+                return
 
     def _closed(self) -> bool:
         return self._held or bool(self._line)

@@ -6,7 +6,7 @@
 Nothing wakes it: it looks every 5 ms while events came within the last second, and every 50 ms after that, so that
 a log call makes no system call and takes no lock. A drain or flush does wake it. A slice is small enough that the
 interpreter lock is held for about 100 µs, and larger only when much waits. It ends by itself when a stop was asked
-for and the queue is empty.
+for and all that was submitted before that is settled.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from fapilog.clock import Clock
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.channel import Channel
 from fapilog.delivery.slices import Slice
-from fapilog.diagnostics import attempt
+from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.engine.queue import EventQueue
 from fapilog.engine.stages import Stages
 from fapilog.event import EventDict
@@ -32,6 +32,7 @@ LARGE_SLICE_EVENTS = 512
 _LARGE_BACKLOG = 2_048
 _LOOP_TURN_SECONDS = 0.002
 _POLL_SECONDS = 0.001
+_GRACE_SECONDS = 0.05
 
 
 class Worker:
@@ -46,6 +47,7 @@ class Worker:
         to_events: Callable[[Sequence[Any]], list[EventDict]],
         clock: Clock,
         idle: Callable[[], None],
+        diagnostics: Diagnostics,
     ) -> None:
         """Make a run; :meth:`run` is the thread's body.
 
@@ -57,6 +59,7 @@ class Worker:
             to_events: Makes flat dicts of records.
             clock: For the pauses.
             idle: Called between slices, for what is due now and then.
+            diagnostics: Where it is said if no slice can be made.
         """
         self._queue = queue
         self._accounts = accounts
@@ -66,20 +69,27 @@ class Worker:
         self._to_events = to_events
         self._clock = clock
         self._idle = idle
+        self._diagnostics = diagnostics
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._held = False
         self.stop_asked = False
+        self.stop_at = 0
+        self._passed_at = 0.0
         self.hurried = 0
 
     async def run(self) -> None:
-        """Work until a stop is asked for and nothing waits any more."""
+        """Work until a stop is asked for and what was submitted before that is settled."""
         self._loop = asyncio.get_running_loop()
+        self._queue.hold(False)
         for channel in self._channels:
             await channel.open()
         last_event = last_turn = self._clock.monotonic()
         while True:
-            taken = self._step()
+            enough = self._enough(self._clock.monotonic())
+            taken = 0 if enough else self._step()
+            for channel in self._channels:
+                await channel.caught_up()
             now = self._clock.monotonic()
             self._idle()
             if taken:
@@ -90,13 +100,22 @@ class Worker:
                     continue
                 last_turn = now
                 await asyncio.sleep(0)
-            elif self.stop_asked and self._settled() and self._queue.close():
+            elif self.stop_asked and self._settled() and (self._queue.close() or enough):
                 break
             else:
                 await self._pause(now - last_event)
                 last_turn = self._clock.monotonic()
-        for channel in self._channels:
-            await channel.close()
+        await asyncio.gather(*(channel.close() for channel in self._channels))
+
+    def stop(self) -> None:
+        """Ask for the end of the run, once all that is in the queue or in line for it now is settled. Thread-safe.
+
+        What comes later is still taken for 50 ms, so that sinks may log while they are drained, and then left for
+        the next run, or a program that never stops logging would never be drained.
+        """
+        self.stop_at = self._queue.position()
+        self.stop_asked = True
+        self.wake()
 
     def wake(self) -> None:
         """End a pause early. Thread-safe; does nothing if the loop is gone."""
@@ -110,7 +129,7 @@ class Worker:
         if backlog or self._queue.waiting():
             records = self._queue.take(LARGE_SLICE_EVENTS if backlog > _LARGE_BACKLOG else SLICE_EVENTS)
         if records:
-            self._hand_over(records)
+            self._account_for(records)
         held = any([channel.pressed(was=self._held) for channel in self._channels])  # noqa: C419 - each has to look
         if held != self._held:
             # Callers wait while a sink has too much, and no longer.
@@ -118,16 +137,42 @@ class Worker:
             self._queue.hold(held)
         return len(records)
 
-    def _hand_over(self, records: list[tuple[Any, ...]]) -> None:
+    def _account_for(self, records: list[tuple[Any, ...]]) -> None:
+        """Hand records to the channels; whatever happens on the way, each is counted and the thread goes on."""
         held_back: Counter[str] = Counter()
+        piece: Slice | None = None
+        reason = "interrupted"
+        try:
+            piece, error = self._diagnostics.guard("engine", self._slice, records, held_back)
+            reason = type(error).__name__
+        finally:
+            # In a finally because a stage may raise what no one may catch.
+            if piece is None:
+                self._accounts.write_off(len(records), reason, self._sink_accounts)
+        if piece is not None:
+            self._accounts.open_slice(piece, len(records), held_back, self._sink_accounts)
+            try:
+                self._offer(piece)
+            finally:
+                self._accounts.close_slice()
+
+    def _offer(self, piece: Slice) -> None:
+        for channel in self._channels if len(piece) else ():
+            _, error = attempt(channel.offer, piece)
+            if error is not None:
+                channel.books.settle([(piece, range(len(piece)))], error)
+
+    def _slice(self, records: list[tuple[Any, ...]], held_back: Counter[str]) -> Slice:
         if self._stages:
-            piece = self._staged(records, held_back)
-        else:
-            piece = Slice(records, None, [record[1] for record in records], self._to_events)
-        self._accounts.open_slice(piece, len(records), held_back, self._sink_accounts)
-        if len(piece):
-            for channel in self._channels:
-                channel.offer(piece)
+            return self._staged(records, held_back)
+        return Slice(records, None, [record[1] for record in records], self._to_events)
+
+    def _enough(self, now: float) -> bool:
+        """Tell whether no more is taken although more may wait: a run that was asked to stop leaves it to the next."""
+        if not self.stop_asked or self._queue.gone() < self.stop_at:
+            self._passed_at = now
+            return False
+        return now - self._passed_at > _GRACE_SECONDS
 
     def _staged(self, records: list[tuple[Any, ...]], held_back: Counter[str]) -> Slice:
         events: list[EventDict] = []

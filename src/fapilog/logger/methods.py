@@ -130,7 +130,7 @@ def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *,
                 submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await)
                 or taken
             )
-        size = len(message)
+        size = len(message) + 8 * len(fields)
         for value in fields.values():
             kind = type(value)
             if kind is str:

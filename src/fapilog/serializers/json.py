@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from fapilog.coerce import to_plain
+from fapilog.coerce import to_plain, to_text
 from fapilog.event import (
     ERROR_KEYS,
     IDENTITY_KEYS,
@@ -179,7 +179,8 @@ def dump_event(event: EventDict) -> bytes:
     except (TypeError, RecursionError):
         line = b""
     if not line or (b"null" in line and not all_finite(event)):
-        line = _dumps(json_safe(to_plain(event)), None, orjson.OPT_APPEND_NEWLINE)
+        # Value by value: the bounds of to_plain are for what a field holds, not for how many there are.
+        line = _dumps(json_safe({key: to_plain(event[key]) for key in event}), None, orjson.OPT_APPEND_NEWLINE)
     return line
 
 
@@ -204,7 +205,13 @@ def json_safe(value: Any) -> Any:
         bits = value.bit_length()
         return str(value) if bits <= _MAX_INT_BITS else f"<integer of {bits} bits>"
     if isinstance(value, dict):
-        return {json_safe(key): json_safe(item) for key, item in value.items()}
+        safe: dict[str, Any] = {}
+        for key, item in value.items():
+            name = json_safe(key if type(key) is str else to_text(key))
+            while name in safe:
+                name += "_"
+            safe[name] = json_safe(item)
+        return safe
     if isinstance(value, list):
         return [json_safe(item) for item in value]
     return value

@@ -20,14 +20,12 @@ class CapturedLogs(Sequence[EventDict]):
     Attributes:
         sink: Where the events arrive; may be added to another engine with ``add_sink`` to see its events too.
         engine: The engine that is the process's default during the block.
-        is_open: Whether the block is still being run.
     """
 
     def __init__(self, sink: RecordingSink, engine: Engine) -> None:
         """Watch a sink."""
         self.sink = sink
         self.engine = engine
-        self.is_open = True
 
     def __len__(self) -> int:
         """Return the number of events so far."""
@@ -67,10 +65,8 @@ class CapturedLogs(Sequence[EventDict]):
         self.sink.batches = []
 
     def _settle(self) -> None:
-        # Above ours may stand a lifespan's engine that was given our sink.
-        for engine in {self.engine, _runtime.default_engine()} if self.is_open else {self.engine}:
-            if not engine.flush(_FLUSH_SECONDS):
-                raise TimeoutError(f"events not settled after {_FLUSH_SECONDS:g} seconds: {engine.figures()}")
+        if not self.engine.flush(_FLUSH_SECONDS):
+            raise TimeoutError(f"events not settled after {_FLUSH_SECONDS:g} seconds: {self.engine.figures()}")
 
 
 @contextmanager
@@ -79,9 +75,9 @@ def capture_logs(level: str | int = "DEBUG") -> Iterator[CapturedLogs]:
 
     For the time of the block an engine of its own is the process's default: every logger that follows the default
     (``get_logger(name)``, the records of ``capture_stdlib``, the middleware) leads to it, and none of its events
-    reaches the sinks that are configured. Afterwards all is as before. A lifespan that starts inside the block
-    brings its own engine, which then is the default: open the block after the application has started, or give
-    the builder :attr:`CapturedLogs.sink`. Loggers made by a builder's ``build()`` keep the engine they have.
+    reaches the sinks that are configured. Afterwards all is as before. An application may be started inside
+    the block: its events are caught, too. Loggers made by a builder's ``build()`` keep the engine they have; give
+    such a builder :attr:`CapturedLogs.sink`.
 
     Blocks may be nested; the inner one catches. There is room for a million events.
 
@@ -102,10 +98,9 @@ def capture_logs(level: str | int = "DEBUG") -> Iterator[CapturedLogs]:
         )
     )
     logs = CapturedLogs(sink, engine)
-    _runtime.push_default(engine)
+    _runtime.push_default(engine, catches=True)
     try:
         yield logs
     finally:
-        logs.is_open = False
         _runtime.pop_default(engine)
         engine.drain()

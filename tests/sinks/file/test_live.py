@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fapilog.errors import SinkError
-from fapilog.sinks.file import FileSink, live
+from fapilog.sinks.file import FileSink, live, opening
 from fapilog.sinks.file.locks import try_lock
 from fapilog.testing import FakeClock
 from tests.sinks.support import batch_of, numbered, opened, read_all, read_file, rotated, run_program
@@ -219,6 +219,42 @@ def test_a_rotation_that_somebody_else_does_is_not_waited_for(path, clock):
 
     assert [len(read_file(it)) for it in rotated(path)] == [189]
     assert read_all(path) == numbered(0, 10)
+
+
+def test_a_rotation_between_the_look_and_the_lock_is_not_repeated(path, monkeypatch):
+    """Another process was quicker: its new file is taken over and not rotated again."""
+    real = live.LiveFile._enter
+
+    def late(self):
+        path.rename(path.with_name("app.log.20200101T000000Z-000001"))
+        path.write_bytes(b"theirs\n")
+        return real(self)
+
+    with opened(FileSink(path, max_bytes=100)) as sink:
+        sink.write(batch_of(numbered(0, 4)))
+        monkeypatch.setattr(live.LiveFile, "_enter", late)
+        sink.write(batch_of(numbered(4, 1)))
+
+    assert path.read_bytes() == b"theirs\n" + numbered(4, 1)[0] + b"\n"
+    assert len(rotated(path)) == 1
+    assert sink.figures == {"reopened": 1}
+
+
+def test_a_rotation_between_the_open_and_the_lock_is_noticed(path, monkeypatch):
+    """The file that was opened is not the live one any more when it is locked: it is opened again."""
+    real = opening.try_lock
+    aside = path.with_name("aside")
+
+    def late(fd, *, exclusive):
+        if not aside.exists():
+            path.rename(aside)
+        return real(fd, exclusive=exclusive)
+
+    monkeypatch.setattr(opening, "try_lock", late)
+    with opened(FileSink(path)) as sink:
+        sink.write(batch_of([b"one"]))
+
+    assert (aside.read_bytes(), path.read_bytes()) == (b"", b"one\n")
 
 
 def test_a_rotation_that_fails_loses_nothing(path, clock, monkeypatch):

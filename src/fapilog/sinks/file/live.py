@@ -240,10 +240,11 @@ class LiveFile:
         ends = ends_of(batch)
         taken = bisect_right(ends, start + written)
         whole = max(start, ends[taken - 1] if taken else 0)
+        at_limit = error.errno == errno.EFBIG and self._regular
+        may_help = at_limit and (whole > start or os.fstat(self._fd).st_size > written)
         if self._regular and start + written > whole:
             self._cut_off(start + written - whole)
-        at_limit = error.errno == errno.EFBIG
-        if at_limit and self._regular and os.fstat(self._fd).st_size:
+        if may_help:
             self._must_rotate = True
             self._room = 0
             return whole
