@@ -216,3 +216,52 @@ def test_standard_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> Non
     logger.drain()
     (event,) = sink.events
     assert (event["service"], event["version"], event["env"]) == ("shop", "1.2", "a b")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("FAPILOG_LEVEL", "NOPE"), ("LOG_LEVEL", "loud"), ("FAPILOG_QUEUE__CAPACITY", "many")]
+)
+def test_a_wrong_variable_never_raises_out_of_a_log_call(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    """Nothing was built by anybody, so it is said on standard error, and the event is written as without it."""
+    monkeypatch.setenv(variable, value)
+    logger = fapilog.get_logger("app")
+    logger.info("event")
+    assert logger.drain().delivered == 1
+    out, err = capfd.readouterr()
+    assert '"message":"event"' in out
+    assert f"{variable}: '{value}'" in err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FAPILOG_PRESET", "prod"),
+        ("FAPILOG_NAME", ""),
+        ("FAPILOG_LEVEL", "loud"),
+        ("LOG_LEVEL", "loud"),
+        ("FAPILOG_SHUTDOWN_TIMEOUT", "soon"),
+        ("FAPILOG_QUEUE__POLICY", "block"),
+    ],
+)
+def test_a_wrong_variable_is_named_at_build_time(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """Whoever set it has to find it."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=rf"^{variable}: .*'{value}'"):
+        fapilog.LoggerBuilder().build()
+
+
+@pytest.mark.parametrize("name", ["", 5, None])
+def test_a_wrong_name_is_refused_with_a_preset_too(name: Any) -> None:
+    """It would be on the wire."""
+    with pytest.raises(ConfigError, match=r"get_logger\(name\)"):
+        fapilog.get_logger(name, preset="minimal")
+
+
+def test_the_preset_that_was_configured_is_the_same_engine() -> None:
+    """``get_logger(preset=…)`` in a library finds the engine of the program, and not the one before it."""
+    fapilog.configure("production")
+    fapilog.configure("production")
+    fapilog.get_logger("app", preset="production").info("event")
+    assert fapilog.get_logger("other").drain().submitted == 1

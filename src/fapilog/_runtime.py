@@ -15,12 +15,14 @@ import importlib
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from fapilog.diagnostics import attempt, describe
 from fapilog.errors import ConfigError
 from fapilog.event import Origin
 from fapilog.levels import LevelTable
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from fapilog.config.settings import Settings
     from fapilog.engine.engine import Engine
 
-_TOTAL_EXIT_SECONDS = 10.0
 
 
 class _Unbound:
@@ -82,10 +83,20 @@ def default_engine() -> "Engine":
         if _state.configured is not None:
             return _state.configured
         if _state.implicit is None:
-            assemble = _load("fapilog.config.assemble")
-            _state.implicit = build_engine(assemble.resolve({}, None))
+            _state.implicit = _implicit_engine()
             _lead_here(_state.implicit)
         return _state.implicit
+
+
+def _implicit_engine() -> "Engine":
+    """Return an engine as the environment has it; without it if that is wrong, for here a log call may be waiting."""
+    assemble = _load("fapilog.config.assemble")
+    engine, error = attempt(lambda: build_engine(assemble.resolve({}, None)))
+    if error is not None:
+        engine = build_engine(assemble.resolve({}, None, {}))
+        engine.diagnostics.report("configuration", f"the environment is passed over: {describe(error)}")
+    built: Engine = engine
+    return built
 
 
 def build_engine(options: "Options") -> "Engine":
@@ -134,7 +145,7 @@ def get_logger(
     if preset is None and settings is None:
         return SyncLoggerFacade(origin(name), default_engine)
     engine = _configured_engine(preset, settings)
-    return SyncLoggerFacade(engine.origin(name), lambda: engine)
+    return SyncLoggerFacade(engine.origin(_checked(name)), lambda: engine)
 
 
 async def get_async_logger(
@@ -144,7 +155,7 @@ async def get_async_logger(
     if preset is None and settings is None:
         return AsyncLoggerFacade(origin(name), default_engine)
     engine = _configured_engine(preset, settings)
-    return AsyncLoggerFacade(engine.origin(name), lambda: engine)
+    return AsyncLoggerFacade(engine.origin(_checked(name)), lambda: engine)
 
 
 def configure(
@@ -165,9 +176,15 @@ def configure(
     given = [value for value in (source, preset, settings, builder) if value is not None]
     if len(given) != 1:
         raise ConfigError.wrong("configure()", given, "exactly one preset name, Settings value or builder")
-    engine = build_engine(_options_of(given[0]))
+    options = _options_of(given[0])
+    engine = build_engine(options)
+    if not isinstance(given[0], _load("fapilog.config.builder").OptionsBuilder):
+        # ``get_logger(preset=…)`` of the same leads here; what a builder makes is its own.
+        engine.options = options
     with _state.lock:
         former = _state.configured or _state.implicit
+        if former is not None:
+            former.options = None
         _state.configured = engine
         _state.implicit = None
         if not _state.lent:
@@ -220,9 +237,7 @@ def register_level(name: str, number: int) -> None:
 
 def origin(name: str) -> Origin:
     """Return the late-bound origin of a name: it leads to the default engine, whichever that is."""
-    if not isinstance(name, str) or not name:
-        raise ConfigError.wrong("get_logger(name)", name, "a text that is not empty")
-    found = _state.origins.get(name)
+    found = _state.origins.get(_checked(name))
     if found is not None:
         return found
     with _state.lock:
@@ -231,6 +246,12 @@ def origin(name: str) -> Origin:
         if engine is not None:
             engine.adopt([found])
     return found
+
+
+def _checked(name: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise ConfigError.wrong("get_logger(name)", name, "a text that is not empty")
+    return name
 
 
 def push_default(engine: "Engine", *, catches: bool = False) -> None:
@@ -332,9 +353,13 @@ def _engine_starts() -> None:
 
 
 def _at_exit() -> None:
-    """Drain every engine for the last time, each within its shutdown timeout."""
-    for engine in list(_state.engines):
-        engine.finish()
+    """Drain all engines for the last time, side by side, each within its shutdown timeout from now."""
+    began = time.monotonic()
+    engines = list(_state.engines)
+    for engine in engines:
+        engine.begin_drain()
+    for engine in engines:
+        engine.finish(max(0.0, began + engine.parts.shutdown_timeout_seconds - time.monotonic()))
 
 
 def _after_fork() -> None:

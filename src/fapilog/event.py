@@ -165,13 +165,18 @@ def identity_of(context: Mapping[str, Any], span: SpanIds | None) -> EventDict:
     identity = {}
     if context.get("request_id") is not None:
         identity["request_id"] = to_text(context["request_id"])
-    if span is not None and span.trace_id and span.span_id:
+    if _is_id(getattr(span, "trace_id", None), 128) and _is_id(getattr(span, "span_id", None), 64):
         identity["trace_id"] = f"{span.trace_id:032x}"
         identity["span_id"] = f"{span.span_id:016x}"
         identity["trace_flags"] = f"{span.trace_flags & 0xFF:02x}"
     else:
         identity.update({key: to_text(context[key]) for key in _TRACE_KEYS if context.get(key) is not None})
     return identity
+
+
+def _is_id(value: object, bits: int) -> bool:
+    """Tell whether it is a valid id; the span may be anything that some tracer, or a mock of one, has made active."""
+    return isinstance(value, int) and 0 < value < 1 << bits
 
 
 def timestamp(time_ns: int) -> str:

@@ -297,3 +297,65 @@ def test_without_a_thread_events_are_kept_for_the_last_drain(tmp_path: Path) -> 
     assert code == 0, err
     assert [event["number"] for event in events(path)] == list(range(100))
     assert err.count("no background thread") == 1
+
+
+_HUNG = """
+import fapilog, sys, threading, time
+class Hung:
+    name, format, entered = "hung", None, threading.Event()
+    async def open(self): pass
+    async def close(self): pass
+    def write(self, batch):
+        self.entered.set()
+        time.sleep(1000)
+"""
+
+
+def test_callers_that_wait_without_limit_do_not_hold_up_the_exit() -> None:
+    """L8: the interpreter joins them before any exit hook runs; they give up after the shutdown timeout."""
+    script = """
+        builder = fapilog.LoggerBuilder().with_queue(capacity=2, reserve=0).with_backpressure("wait", None)
+        logger = builder.with_shutdown_timeout(0.5).add_sink(Hung()).build()
+        def work():
+            for _ in range(50):
+                logger.info("event")
+        for _ in range(3):
+            threading.Thread(target=work).start()
+        assert Hung.entered.wait(20)
+    """
+    began = time.monotonic()
+    code, _, err = run(_HUNG + textwrap.dedent(script))
+    assert code == 0, err
+    assert time.monotonic() - began < 20
+    assert "of 150 events" in err
+
+
+def test_engines_end_side_by_side() -> None:
+    """Each hung one has its shutdown timeout, not one after the other."""
+    script = """
+        for _ in range(10):
+            fapilog.LoggerBuilder().with_shutdown_timeout(2).add_sink(Hung()).build().info("event")
+        assert Hung.entered.wait(20)
+    """
+    began = time.monotonic()
+    code, _, err = run(_HUNG + textwrap.dedent(script))
+    assert code == 0, err
+    assert time.monotonic() - began < 15
+
+
+def test_without_a_thread_several_sinks_are_written_at_the_end(tmp_path: Path) -> None:
+    """R8: nobody gives their writers a thread either, so the last drain writes to them all."""
+    path = tmp_path / "app.log"
+    script = """
+        import fapilog, sys, threading
+        def refused(self):
+            raise RuntimeError("can't start new thread")
+        logger = fapilog.LoggerBuilder().add_stdout("json").add_file(sys.argv[1]).build()
+        threading.Thread.start = refused
+        for number in range(10):
+            logger.info("event", number=number)
+    """
+    code, out, err = run(script, str(path))
+    assert code == 0, err
+    assert [event["number"] for event in events(path)] == list(range(10))
+    assert out == path.read_text()

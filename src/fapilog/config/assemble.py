@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,8 +45,18 @@ def resolve(changes: Mapping[str, Any], preset_name: str | None, environ: Mappin
     elif environ.get("LOG_LEVEL"):
         given = {"level": environ["LOG_LEVEL"]}
     asked = given.pop("preset", None)
-    options = preset(preset_name or asked or "minimal")
-    return merge(merge(options, given), changes)
+    options = preset(preset_name) if preset_name is not None else _named_by("preset", preset, asked or "minimal")
+    for name, value in given.items():
+        options = _named_by(name, merge, options, {name: value})
+    return merge(options, changes)
+
+
+def _named_by(option: str, function: Callable[..., Options], *args: Any) -> Options:
+    """Return ``function(*args)``, whose error is one about the option's variable."""
+    try:
+        return function(*args)
+    except ConfigError as error:
+        raise ConfigError(f"{PREFIX}{option.upper()}: {error}") from None
 
 
 def build_engine(options: Options, levels: LevelTable) -> Engine:
@@ -65,7 +75,7 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     return Engine(
         EngineParts(
             levels=levels,
-            level=levels.number(options.level, "with_level(level)"),
+            level=levels.number(options.level, _source_of_level(options.level)),
             outputs=outputs,
             queue=options.queue,
             batch=options.batch,
@@ -78,6 +88,14 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
             diagnostics=Diagnostics() if options.diagnostics else Diagnostics(write=lambda _: None),
         )
     )
+
+
+def _source_of_level(level: str | int) -> str:
+    """Return where a level came from, for the error; only the process's table of levels tells whether it exists."""
+    for variable in (f"{PREFIX}LEVEL", "LOG_LEVEL"):
+        if os.environ.get(variable) == level:
+            return variable
+    return "with_level(level)"
 
 
 def _output(choice: SinkChoice, formats: dict[str, Format], levels: LevelTable, resource: Mapping[str, Any]) -> Output:

@@ -85,7 +85,7 @@ def submit_call(
     if args:
         message, fields = interpolate(message, args, fields)
     # The stack is that of the caller: this function's frame and the level method's are left out.
-    stack = render_stack(sys._getframe(2)) if stack_info else None
+    stack = render_stack(sys._getframe(2)) if stack_info else None  # noqa: SLF001 - documented
     return submit(origin, levelno, message, fields, bound=bound, exc_info=exc_info, stack=stack, may_await=may_await)
 
 

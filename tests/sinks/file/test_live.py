@@ -255,6 +255,7 @@ def test_a_rotation_between_the_open_and_the_lock_is_noticed(path, monkeypatch):
         sink.write(batch_of([b"one"]))
 
     assert (aside.read_bytes(), path.read_bytes()) == (b"", b"one\n")
+    assert sink.figures["reopened"] == 0
 
 
 def test_a_rotation_that_fails_loses_nothing(path, clock, monkeypatch):

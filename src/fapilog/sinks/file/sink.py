@@ -17,6 +17,7 @@ _WHERE = "FileSink(path)"
 _NANOSECONDS = 1_000_000_000
 _PACKING_SECONDS = 0.4
 _CLOSE_SECONDS = 0.1
+_ASKED = 3
 
 
 class FileSink:
@@ -157,20 +158,28 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 def _check_place(path: Path, *, rotates: bool) -> None:
     """Make the directory, and see that the file, and others beside it, can be written."""
     try:
-        mode = path.stat().st_mode if os.path.lexists(path) and path.exists() else 0
+        mode = _mode(path)
         directory = path.parent if mode and not stat.S_ISREG(mode) else path.resolve().parent
         directory.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:  # the second for a circle of symbolic links
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError.wrong(_WHERE, str(path), f"a path whose directory can be made ({reason})") from error
+    except OSError as error:
+        allowed = f"a path whose directory can be made ({error.strerror or error})"
+        raise ConfigError.wrong(_WHERE, str(path), allowed) from error
     if stat.S_ISDIR(mode) or stat.S_ISSOCK(mode):
         raise ConfigError.wrong(_WHERE, str(path), "the path of a file; this is a directory or a socket")
-    if mode and not _may(path, os.W_OK):
+    # Asked again, because another process may be rotating the file between two of these calls.
+    if mode and all(_mode(path) and not _may(path, os.W_OK) for _ in range(_ASKED)):
         raise ConfigError.wrong(_WHERE, str(path), "a file that this process may write to")
     needs_directory = not mode or (rotates and stat.S_ISREG(mode))
     if needs_directory and not _may(directory, os.W_OK | os.X_OK):
         allowed = f"a path in a directory that this process may write to; {directory} is not"
         raise ConfigError.wrong(_WHERE, str(path), allowed)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return 0
 
 
 def _may(path: Path, mode: int) -> bool:

@@ -1,0 +1,158 @@
+"""What a sink may do wrong, or in a form of its own, costs nobody else anything."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from fapilog.diagnostics import Diagnostics
+from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.errors import SinkError
+from fapilog.levels import LevelTable
+from fapilog.logger.sync import SyncLoggerFacade
+from fapilog.protocols import Batch
+from tests.engine.sinks import Awaited, Keeping
+
+
+def engine_of(*sinks: Any) -> tuple[Engine, SyncLoggerFacade]:
+    outputs = [Output(sink, None) for sink in sinks]
+    quiet = Diagnostics(write=lambda _: None)
+    engine = Engine(EngineParts(levels=LevelTable(), level=20, outputs=outputs, diagnostics=quiet))
+    return engine, SyncLoggerFacade(engine.origin("test"), lambda: engine)
+
+
+class _Plain(Keeping):
+    """``open`` and ``close`` are plain methods, which is easily written."""
+
+    def open(self) -> None:  # type: ignore[override]
+        self.opened += 1
+
+    def close(self) -> None:  # type: ignore[override]
+        self.closed += 1
+
+
+class _PlainAndBroken(_Plain):
+    def open(self) -> None:
+        raise OSError("no")
+
+
+class _Answering(Keeping):
+    """A plain ``write`` that returns something to await; the first takes longer than the next."""
+
+    def write(self, batch: Batch) -> Awaitable[None]:  # type: ignore[override]
+        return self._take(list(batch.events))
+
+    async def _take(self, events: list[dict[str, Any]]) -> None:
+        for _ in range(20 if not self.events else 0):
+            await asyncio.sleep(0)
+        self.events.extend(events)
+
+
+class _Hanging(Awaited):
+    """Never comes back from ``close``."""
+
+    def __init__(self) -> None:
+        super().__init__("hanging")
+        self.given_up = False
+
+    async def close(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up = True
+
+
+class _Exiting(Awaited):
+    """Raises SystemExit where it is told."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("exiting")
+        self.where = where
+
+    async def open(self) -> None:
+        self._exit("open")
+
+    async def write(self, batch: Batch) -> None:
+        self._exit("write")
+        await super().write(batch)
+
+    async def close(self) -> None:
+        self._exit("close")
+
+    def _exit(self, here: str) -> None:
+        if self.where == here:
+            self.where = ""
+            raise SystemExit(here)
+
+
+@pytest.mark.parametrize("neighbours", [0, 1])
+def test_open_and_close_may_be_plain_methods(neighbours: int) -> None:
+    """As the only sink and beside another."""
+    sink = _Plain("plain")
+    engine, logger = engine_of(sink, *(Keeping(f"n{number}") for number in range(neighbours)))
+    logger.info("event")
+    assert engine.drain(5).delivered == 1
+    assert (len(sink.events), sink.opened, sink.closed) == (1, 1, 1)
+
+
+def test_a_plain_open_that_raises_fails_its_own_events() -> None:
+    """The engine's thread lives on and every event is settled."""
+    engine, logger = engine_of(_PlainAndBroken())
+    logger.info("event")
+    result = engine.drain(5)
+    assert (result.failed, result.in_flight, result.timed_out) == (1, 0, False)
+
+
+@pytest.mark.parametrize("neighbours", [0, 1])
+def test_a_plain_write_that_returns_an_awaitable_keeps_the_order(neighbours: int) -> None:
+    """The next write begins when the one before has ended."""
+    sink = _Answering("answering")
+    engine, logger = engine_of(sink, *(Keeping(f"n{number}") for number in range(neighbours)))
+    for number in range(1000):
+        logger.info("event", number=number)
+    assert engine.drain(10).delivered == 1000
+    assert [event["number"] for event in sink.events] == list(range(1000))
+
+
+def test_a_close_that_hangs_holds_up_no_other_and_no_next_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The neighbours are closed beside it, it is given up, and the engine starts again."""
+    monkeypatch.setattr("fapilog.delivery.plugin.CLOSE_PATIENCE_SECONDS", 0.05)
+    hanging, plain, awaited = _Hanging(), Keeping("plain"), Awaited("awaited")
+    engine, logger = engine_of(hanging, plain, awaited)
+    logger.info("one")
+    first = engine.drain(5)
+    assert (first.timed_out, plain.closed, awaited.closed, hanging.given_up) == (False, 1, 1, True)
+    logger.info("two")
+    assert engine.drain(5).delivered == 2
+
+
+@pytest.mark.parametrize("where", ["open", "write", "close"])
+def test_what_no_one_may_catch_ends_no_loop(where: str) -> None:
+    """SystemExit in an asynchronous sink is that sink's failure; drains end and its neighbour has everything."""
+    good = Keeping("good")
+    engine, logger = engine_of(_Exiting(where), good)
+    logger.info("one")
+    engine.flush(5)
+    first = engine.drain(5)
+    logger.info("two")
+    second = engine.drain(5)
+    assert [event["message"] for event in good.events] == ["one", "two"]
+    assert (first.timed_out, second.timed_out, second.in_flight) == (False, False, 0)
+    assert good.closed == 2
+
+
+@pytest.mark.parametrize("indexes", [[-1], [99], [0, 3], ["a"]])
+def test_an_index_that_is_not_in_the_batch_fails_all_of_it(indexes: list[Any]) -> None:
+    """An error that cannot be understood must not count as delivery."""
+    sink = Keeping()
+
+    def refuse(_batch: Batch) -> None:
+        raise SinkError("partly", failed_indexes=indexes)
+
+    sink.write = refuse  # type: ignore[method-assign]
+    engine, logger = engine_of(sink)
+    for _ in range(3):
+        logger.info("event")
+    result = engine.drain(5)
+    assert (result.delivered, result.failed) == (0, 3)
