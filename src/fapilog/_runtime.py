@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from fapilog.engine.engine import Engine
 
 
-
 class _Unbound:
     """The intake of loggers that have no engine yet: the first event builds the default one."""
 
@@ -259,8 +258,8 @@ def push_default(engine: "Engine", *, catches: bool = False) -> None:
 
     Args:
         engine: The engine.
-        catches: Whether it stays the default even when a lifespan starts meanwhile; for ``capture_logs``, which sees the
-            events of an application that is started inside its block.
+        catches: Whether it stays the default even when a lifespan starts meanwhile; for ``capture_logs``, which sees
+            the events of an application that is started inside its block.
     """
     with _state.lock:
         place = len(_state.lent)

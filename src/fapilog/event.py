@@ -165,7 +165,7 @@ def identity_of(context: Mapping[str, Any], span: SpanIds | None) -> EventDict:
     identity = {}
     if context.get("request_id") is not None:
         identity["request_id"] = to_text(context["request_id"])
-    if _is_id(getattr(span, "trace_id", None), 128) and _is_id(getattr(span, "span_id", None), 64):
+    if span is not None and _is_id(getattr(span, "trace_id", 0), 128) and _is_id(getattr(span, "span_id", 0), 64):
         identity["trace_id"] = f"{span.trace_id:032x}"
         identity["span_id"] = f"{span.span_id:016x}"
         identity["trace_flags"] = f"{span.trace_flags & 0xFF:02x}"

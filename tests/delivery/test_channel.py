@@ -33,19 +33,22 @@ class _Plain(Keeping):
 
 
 class _PlainAndBroken(_Plain):
-    def open(self) -> None:
+    def open(self) -> None:  # type: ignore[override]
         raise OSError("no")
 
 
 class _Answering(Keeping):
-    """A plain ``write`` that returns something to await; the first takes longer than the next."""
+    """A plain ``write`` that returns something to await; every other one takes longer than the next."""
+
+    writes = 0
 
     def write(self, batch: Batch) -> Awaitable[None]:  # type: ignore[override]
         return self._take(list(batch.events))
 
     async def _take(self, events: list[dict[str, Any]]) -> None:
-        for _ in range(20 if not self.events else 0):
-            await asyncio.sleep(0)
+        self.writes += 1
+        for _ in range(20 if self.writes % 2 else 0):
+            await asyncio.sleep(0.001)
         self.events.extend(events)
 
 
@@ -73,7 +76,7 @@ class _Exiting(Awaited):
     async def open(self) -> None:
         self._exit("open")
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch) -> None:  # type: ignore[override]
         self._exit("write")
         await super().write(batch)
 
@@ -147,7 +150,7 @@ def test_an_index_that_is_not_in_the_batch_fails_all_of_it(indexes: list[Any]) -
     """An error that cannot be understood must not count as delivery."""
     sink = Keeping()
 
-    def refuse(_batch: Batch) -> None:
+    def refuse(batch: Batch) -> None:
         raise SinkError("partly", failed_indexes=indexes)
 
     sink.write = refuse  # type: ignore[method-assign]

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.diagnostics import Diagnostics
 from fapilog.engine.engine import Engine
 from fapilog.engine.flush import flush_mark
 from fapilog.engine.queue import QueueOptions
-from fapilog.diagnostics import Diagnostics
 from tests.engine.conftest import MakeEngine, logger_of
 from tests.engine.sinks import Awaited, Latched
 

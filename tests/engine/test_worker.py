@@ -20,7 +20,7 @@ def quiet() -> Diagnostics:
 
 @pytest.mark.parametrize("policy", ["drop", "wait"])
 def test_a_drain_ends_although_others_go_on_logging(make_engine: MakeEngine, policy: Any) -> None:
-    """It is about what was submitted before it; the rest is left for the next run, and nobody who waits loses anything."""
+    """It is about what was submitted before it; the rest is left for the next run, and who waits loses nothing."""
     sink = Keeping()
     queue = QueueOptions(capacity=200, policy=policy, wait_seconds=None)
     engine = make_engine(sink, queue=queue, diagnostics=quiet())

@@ -18,8 +18,8 @@ from typing import Any
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.delivery.accounts import Accounts
-from fapilog.delivery.buffer import BatchOptions, bounds_for
 from fapilog.delivery.books import Books
+from fapilog.delivery.buffer import BatchOptions, bounds_for
 from fapilog.delivery.channel import Channel, InlineChannel, LoopChannel, ThreadChannel
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult

@@ -81,7 +81,7 @@ class Worker:
     async def run(self) -> None:
         """Work until a stop is asked for and what was submitted before that is settled."""
         self._loop = asyncio.get_running_loop()
-        self._queue.hold(False)
+        self._queue.hold(False)  # noqa: FBT003 - the one argument is the state
         for channel in self._channels:
             await channel.open()
         last_event = last_turn = self._clock.monotonic()

@@ -15,7 +15,7 @@ visible ``\udXXX``.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -39,30 +39,32 @@ _DIGITS = [b"%03d" % number for number in range(1000)]
 _dumps = orjson.dumps
 
 
+class _Shape(NamedTuple):
+    """What follows from the names of the fields of a context and a bound logger alone; few differ in a program."""
+
+    taken: frozenset[str]
+    mixed: bool
+    named: tuple[str, ...]
+
+
 class _Shared:
     """The rendered parts of one combination of context and bound logger, and what they are made of.
 
     Holding the mappings keeps their ids from being given to others.
     """
 
-    __slots__ = ("bound", "identity", "keys", "local", "mixed", "rest", "rest_and_comma", "shared", "traced")
+    __slots__ = ("bound", "identity", "local", "mixed", "rest", "shared", "taken", "traced")
 
     def __init__(
-        self, bound: Mapping[str, Any], local: Mapping[str, Any], shared: Mapping[str, Any], resource: Mapping[str, Any]
+        self, bound: Mapping[str, Any], local: Mapping[str, Any], shared: Mapping[str, Any], shape: _Shape
     ) -> None:
         self.bound, self.local, self.shared = bound, local, shared
-        context = {**shared, **local}
-        named = {key: value for key, value in context.items() if key not in IDENTITY_KEYS}
-        reserved = {*RESERVED, *ERROR_KEYS}
-        self.keys = frozenset({*reserved, *named, *bound, *resource})
-        whole = len(named) + len(bound) + len(resource) + len(reserved)
-        # Overlapping parts cannot be put side by side: each such event is serialised whole.
-        self.mixed = len(self.keys) != whole
-        identity = identity_of(context, None)
-        self.identity = _members({key: value for key, value in identity.items() if key == "request_id"})
-        self.traced = _members({key: value for key, value in identity.items() if key != "request_id"})
-        self.rest = _members({**named, **bound})
-        self.rest_and_comma = self.rest + b","
+        self.taken, self.mixed, named = shape
+        context = {**shared, **local} if shared and local else local or shared
+        identity = identity_of(context, None) if context else {}
+        self.identity = _members({"request_id": identity.pop("request_id")}) if "request_id" in identity else b""
+        self.traced = _members(identity)
+        self.rest = _members({**{key: context[key] for key in named}, **bound}) if named or bound else b""
 
 
 class JsonFormat:
@@ -86,21 +88,29 @@ class JsonFormat:
         self._tail = _members(self._resource) + b"}\n"
         self._heads: dict[tuple[int, str], bytes] = {}
         self._parts: dict[tuple[int, int, int], _Shared] = {}
+        self._shapes: dict[tuple[tuple[str, ...], ...], _Shape] = {}
         self._spans: dict[int, tuple[SpanIds, bytes]] = {}
 
     def encode_records(self, records: Sequence[Any]) -> list[bytes]:
         """Return the lines of captured records."""
         lines: list[bytes] = []
-        stamp, head, span_bytes = b"", b"", b""
+        stamp = head = middle = b""
         millis = bound = local = shared = span = origin = part = None
         level = -1
         for record in records:
             time_ns, levelno, its_origin, message, fields, its_bound, its_local, its_shared, its_span, extra = record
-            if its_local is not local or its_shared is not shared or its_bound is not bound or part is None:
-                local, shared, bound = its_local, its_shared, its_bound
+            if (
+                its_shared is not shared
+                or its_span is not span
+                or its_local is not local
+                or its_bound is not bound
+                or part is None
+            ):
+                local, shared, bound, span = its_local, its_shared, its_bound, its_span
                 part = self._part(bound, local, shared)
+                middle = part.identity + (self._span(span) or part.traced) + part.rest
             try:
-                if extra is not None or part.mixed or not part.keys.isdisjoint(fields):
+                if extra is not None or part.mixed or not part.taken.isdisjoint(fields):
                     lines.append(self._whole(record))
                     continue
                 text = _dumps(message)
@@ -108,30 +118,15 @@ class JsonFormat:
             except TypeError:
                 lines.append(self._whole(record))
                 continue
-            if time_ns // 1_000_000 != millis:
-                millis = time_ns // 1_000_000
+            micros = time_ns // 1_000
+            if micros // 1_000 != millis:
+                millis = micros // 1_000
                 stamp = b'{"timestamp":"' + timestamp(time_ns)[:23].encode()
             if its_origin is not origin or levelno != level:
                 origin, level = its_origin, levelno
                 head = self._head(level, origin.name)
-            if its_span is not span:
-                span = its_span
-                span_bytes = self._span(span)
-            lines.append(
-                b"".join(
-                    (
-                        stamp,
-                        _DIGITS[time_ns // 1000 % 1000],
-                        head,
-                        text,
-                        part.identity,
-                        span_bytes or part.traced,
-                        part.rest_and_comma if fields else part.rest,
-                        body[1:-1],
-                        self._tail,
-                    )
-                )
-            )
+            comma = b"," if fields else b""
+            lines.append(b"".join((stamp, _DIGITS[micros % 1_000], head, text, middle, comma, body[1:-1], self._tail)))
         return lines
 
     def encode_events(self, events: Sequence[EventDict]) -> list[bytes]:
@@ -155,10 +150,21 @@ class JsonFormat:
         key = (id(bound), id(local), id(shared))
         part = self._parts.get(key)
         if part is None:
-            part = _Shared(bound, local, shared, self._resource)
+            names = (tuple(bound), tuple(local), tuple(shared))
+            part = _Shared(bound, local, shared, self._shapes.get(names) or self._shape(names))
             _make_room(self._parts)
             self._parts[key] = part
         return part
+
+    def _shape(self, names: tuple[tuple[str, ...], ...]) -> _Shape:
+        bound, local, shared = names
+        named = tuple(key for key in dict.fromkeys((*shared, *local)) if key not in IDENTITY_KEYS)
+        taken = frozenset((*RESERVED, *ERROR_KEYS, *named, *bound, *self._resource))
+        # Overlapping parts cannot be put side by side: each such event is serialised whole.
+        mixed = len(taken) != len(RESERVED) + len(ERROR_KEYS) + len(named) + len(bound) + len(self._resource)
+        _make_room(self._shapes)
+        shape = self._shapes[names] = _Shape(taken, mixed, named)
+        return shape
 
     def _span(self, span: SpanIds | None) -> bytes:
         if span is None:

@@ -172,6 +172,21 @@ def test_places_that_may_not_be_written_to_are_refused(tmp_path):
     ]
 
 
+def test_a_file_that_is_rotated_while_it_is_checked_is_taken(path, monkeypatch):
+    """Several processes start on one path while others write: the file may be gone for a moment."""
+    path.touch()
+    real = os.access
+
+    def late(asked, mode, **options):
+        if asked == path and path.exists():
+            path.rename(path.with_name("aside"))
+        return real(asked, mode)
+
+    monkeypatch.setattr(os, "access", late)
+
+    assert FileSink(path).path == path
+
+
 def test_a_symbolic_link_is_followed(tmp_path):
     """Rotated files stand beside the real one, and the link stays."""
     real, link = tmp_path / "data" / "real.log", tmp_path / "app.log"
