@@ -219,6 +219,19 @@ def test_standard_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
+    ("prefixed", "enabled"), [({}, False), ({"FAPILOG_NAME": "x"}, False), ({"FAPILOG_LEVEL": "INFO"}, True)]
+)
+def test_the_standard_level_counts_unless_ours_is_set(
+    monkeypatch: pytest.MonkeyPatch, prefixed: dict[str, str], enabled: bool
+) -> None:
+    """FAPILOG_LEVEL wins over LOG_LEVEL; any other variable of ours leaves it its say."""
+    for variable, value in {"LOG_LEVEL": "ERROR", **prefixed}.items():
+        monkeypatch.setenv(variable, value)
+
+    assert fapilog.LoggerBuilder().add_sink(Keeping()).build().is_enabled_for("WARNING") is enabled
+
+
+@pytest.mark.parametrize(
     ("variable", "value"), [("FAPILOG_LEVEL", "NOPE"), ("LOG_LEVEL", "loud"), ("FAPILOG_QUEUE__CAPACITY", "many")]
 )
 def test_a_wrong_variable_never_raises_out_of_a_log_call(

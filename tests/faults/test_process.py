@@ -229,20 +229,22 @@ def test_an_interrupt_at_any_point_leaves_no_lock_and_no_half_record(tmp_path: P
         import fapilog, signal, sys, json
         logger = fapilog.LoggerBuilder().with_queue(50, reserve=5).with_backpressure("wait", 0.001)
         logger = logger.add_file(sys.argv[1]).build()
-        hits = 0
+        hits, inside = 0, False  # whether the interrupted code is where a Hit is caught
         class Hit(KeyboardInterrupt): pass
         def handler(number, frame):
-            global hits
+            global hits, inside
             hits += 1
             logger.info("from the handler", hit=hits)
             signal.setitimer(signal.ITIMER_REAL, 0.0007 if hits < 1000 else 0)
-            if hits % 2:
+            if hits % 2 and inside:
+                inside = False
                 raise Hit
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.001)
         calls = 0
         while hits < 1000:
             try:
+                inside = True
                 while hits < 1000:
                     logger.info("event", items=[calls])
                     calls += 1

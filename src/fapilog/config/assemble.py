@@ -42,8 +42,8 @@ def resolve(changes: Mapping[str, Any], preset_name: str | None, environ: Mappin
         from fapilog.config.settings import Settings  # noqa: PLC0415
 
         given = Settings().changes()
-    elif environ.get("LOG_LEVEL"):
-        given = {"level": environ["LOG_LEVEL"]}
+    if environ.get("LOG_LEVEL"):
+        given.setdefault("level", environ["LOG_LEVEL"])
     asked = given.pop("preset", None)
     options = preset(preset_name) if preset_name is not None else _named_by("preset", preset, asked or "minimal")
     for name, value in given.items():

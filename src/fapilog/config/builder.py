@@ -123,7 +123,7 @@ class OptionsBuilder:
             max_bytes: Rotate before it grows over this.
             interval: Rotate at multiples of this duration, such as ``"1h"``; default never.
             max_files: Keep so many rotated files; default all.
-            max_total_bytes: Keep so many bytes of rotated files; default all.
+            max_total_bytes: Keep so many bytes, the live file counted as ``max_bytes``; default all.
             compress: Compress rotated files with gzip, in the background.
         """
         choice = FileOptions(os.fspath(path), max_bytes, interval, max_files, max_total_bytes, compress)

@@ -31,6 +31,7 @@ SLICE_EVENTS = 64
 LARGE_SLICE_EVENTS = 512
 _LARGE_BACKLOG = 2_048
 _LOOP_TURN_SECONDS = 0.002
+_SLOW_SECONDS = 0.02
 _POLL_SECONDS = 0.001
 _GRACE_SECONDS = 0.05
 
@@ -73,6 +74,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._held = False
+        self._slow = False
         self.stop_asked = False
         self.stop_at = 0
         self._passed_at = 0.0
@@ -127,9 +129,13 @@ class Worker:
         backlog = len(self._queue.items)
         records: list[tuple[Any, ...]] = []
         if backlog or self._queue.waiting():
-            records = self._queue.take(LARGE_SLICE_EVENTS if backlog > _LARGE_BACKLOG else SLICE_EVENTS)
+            large = self._slow or backlog > _LARGE_BACKLOG
+            records = self._queue.take(LARGE_SLICE_EVENTS if large else SLICE_EVENTS)
         if records:
+            began = self._clock.monotonic()
             self._account_for(records)
+            # A sink that takes its time for each batch gets few large ones.
+            self._slow = self._clock.monotonic() - began > _SLOW_SECONDS
         held = any([channel.pressed(was=self._held) for channel in self._channels])  # noqa: C419 - each has to look
         if held != self._held:
             # Callers wait while a sink has too much, and no longer.
