@@ -74,6 +74,8 @@ class Scope:
 
 OUTSIDE = RequestContext({})
 _EMPTY: dict[str, Any] = {}
+own_work: ContextVar[bool] = ContextVar("fapilog_own_work", default=False)
+"""True in the threads of an engine and of its sinks, and in the threads and tasks that those start."""
 current: ContextVar[Scope] = ContextVar("fapilog", default=Scope(_EMPTY, OUTSIDE))  # noqa: B039 - never written to
 
 

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from fapilog import _runtime
+from fapilog.context import own_work
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import Origin
 from fapilog.levels import STANDARD_LEVELS
@@ -25,7 +26,6 @@ from fapilog.logger.capture import submit
 from fapilog.stdlib.records import is_last_line, level_of, name_of, read, was_reported
 
 RECURSION = "recursion"
-_OWN_THREADS = "fapilog"
 _DEEPEST = 2
 _FLUSH_SECONDS = 1.0
 _STANDARD_LEVELS = frozenset(STANDARD_LEVELS.values())
@@ -85,7 +85,7 @@ class FapilogHandler(logging.Handler):
         levelno = level_of(record)
         if not kept or levelno < origin.level or was_reported(record):
             return
-        own_thread = _on_own_thread()
+        own_thread = own_work.get()
         if own_thread and levelno < logging.WARNING and origin.name == "asyncio":
             # Our own event loop says which selector it uses: nobody asked for that.
             return
@@ -122,11 +122,6 @@ class FapilogHandler(logging.Handler):
 
     def _suppress(self, name: str) -> None:
         attempt(_report, RECURSION, f"a record of {name!r}, logged while fapilog was at work on others, is left out")
-
-
-def _on_own_thread() -> bool:
-    """Tell whether this is a thread of an engine or of one of its sinks."""
-    return threading.current_thread().name.startswith(_OWN_THREADS)
 
 
 def _name_level(origin: Origin, levelno: int, record: logging.LogRecord, fields: dict[str, object]) -> None:
