@@ -250,7 +250,7 @@ def test_an_interrupt_at_any_point_leaves_no_lock_and_no_half_record(tmp_path: P
         while hits < 1000:
             try:
                 inside = True
-                work()  # a loop here would not be guarded where it jumps back, from CPython 3.12 on
+                work()  # a loop here would not be guarded where it jumps back, in CPython 3.13
             except Hit:
                 pass
         result = logger.drain(10)
