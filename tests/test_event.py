@@ -127,7 +127,7 @@ def test_no_field_of_a_call_is_lost_and_none_is_forged(fields, bound, local, sha
         stored = key
         if key in OWNED:
             stored += "_"
-            while stored in fields:
+            while any(stored in part for part in (fields, bound, local, shared)):
                 stored += "_"
         assert flat[stored] == value
     for key in bound.keys() | local.keys() | shared.keys():

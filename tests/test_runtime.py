@@ -197,6 +197,25 @@ def test_the_environment_configures_what_code_leaves_open(monkeypatch: pytest.Mo
         fapilog.LoggerBuilder().options()
 
 
+def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is nearly ours is named with the right spelling; one that is not is somebody else's."""
+    monkeypatch.setenv("FAPILOG_REQUIRE_SERVICES", "1")
+    fapilog.LoggerBuilder().options()
+    monkeypatch.setenv("FAPILOG_QUEUE__CAPASITY", "5")
+    with pytest.raises(ConfigError, match=r"'FAPILOG_QUEUE__CAPASITY' is not known; .*mean 'FAPILOG_QUEUE__CAPACITY'"):
+        fapilog.LoggerBuilder().options()
+
+
+@pytest.mark.parametrize(("said", "meant"), [("none", None), ("0", 0), ("20ms", 0.02)])
+def test_a_variable_can_say_how_long_to_wait(monkeypatch: pytest.MonkeyPatch, said: str, meant: float | None) -> None:
+    """Without limit, not at all, or a duration; a wrong one is named with its option."""
+    monkeypatch.setenv("FAPILOG_QUEUE__WAIT_SECONDS", said)
+    assert fapilog.LoggerBuilder().options().queue.wait_seconds == meant
+    monkeypatch.setenv("FAPILOG_QUEUE__WAIT_SECONDS", "soon")
+    with pytest.raises(ConfigError, match="FAPILOG_QUEUE__WAIT_SECONDS"):
+        fapilog.LoggerBuilder().options()
+
+
 def test_settings_configure_a_logger() -> None:
     """``Settings`` takes what the environment takes."""
     logger = fapilog.get_logger("s", settings=fapilog.Settings(level="ERROR", preset="production"))

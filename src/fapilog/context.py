@@ -72,10 +72,25 @@ class Scope:
         self.request = request
 
 
-OUTSIDE = RequestContext({})
+class _NoRequest(RequestContext):
+    """Stands where there is no request; nothing is noted or shared there."""
+
+    __slots__ = ()
+
+    def note(self, fields: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def share(self, fields: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def forget(self, keys: tuple[str, ...]) -> None:
+        """Do nothing."""
+
+
+OUTSIDE = _NoRequest({})
+OWN_WORK = _NoRequest({})
+"""The request of the threads of an engine and of its sinks, and of the threads and tasks that those start."""
 _EMPTY: dict[str, Any] = {}
-own_work: ContextVar[bool] = ContextVar("fapilog_own_work", default=False)
-"""True in the threads of an engine and of its sinks, and in the threads and tasks that those start."""
 current: ContextVar[Scope] = ContextVar("fapilog", default=Scope(_EMPTY, OUTSIDE))  # noqa: B039 - never written to
 
 
@@ -88,28 +103,30 @@ def bind_context(**fields: Any) -> None:
     """
     plain = to_plain_fields(fields)
     scope = current.get()
-    if scope.request is not OUTSIDE:
-        scope.request.note(plain)
-        if not _in_task():
-            scope.request.share(plain)
+    scope.request.note(plain)
+    if not _in_task():
+        scope.request.share(plain)
     current.set(Scope({**scope.fields, **plain}, scope.request))
 
 
 def unbind_context(*keys: str) -> None:
     """Remove fields from this task's or thread's context and from the request's shared one."""
     scope = current.get()
-    if scope.request is not OUTSIDE:
-        scope.request.forget(keys)
+    scope.request.forget(keys)
     current.set(Scope({key: value for key, value in scope.fields.items() if key not in keys}, scope.request))
 
 
 def clear_context() -> None:
     """Remove all bound fields; a request keeps its request id and trace ids."""
     scope = current.get()
-    if scope.request is not OUTSIDE:
-        bound = {**scope.request.shared, **scope.fields}
-        scope.request.forget(tuple(key for key in bound if key not in IDENTITY_KEYS))
+    bound = {**scope.request.shared, **scope.fields}
+    scope.request.forget(tuple(key for key in bound if key not in IDENTITY_KEYS))
     current.set(Scope(_EMPTY, scope.request))
+
+
+def enter_own_work() -> None:
+    """Mark this thread as one of an engine or a sink, so that what is logged here cannot feed itself for ever."""
+    current.set(Scope(_EMPTY, OWN_WORK))
 
 
 class context_scope:  # noqa: N801 - used like a function, as in contextlib

@@ -26,6 +26,10 @@ EXCEPTIONS = {
         "_REPR",
     ): "limits for a rendering, set beside it and never again; 3.11 takes them in no other way",
     ("fapilog.context", "OUTSIDE"): "the context outside any request: a sentinel that is compared and never written to",
+    (
+        "fapilog.context",
+        "OWN_WORK",
+    ): "the context outside any request: a sentinel that is compared and never written to",
 }
 """What looks like state and is none, with the reason."""
 

@@ -378,6 +378,28 @@ def test_a_log_call_inside_a_sink_neither_recurses_nor_deadlocks(make_engine: Ma
     assert result.in_flight == 0
 
 
+def test_a_sink_that_logs_about_every_event_does_not_feed_itself(make_engine: MakeEngine) -> None:
+    """R17: about one of its events for each from elsewhere, then suppressed and counted; the others are not touched."""
+    sink = Keeping()
+    engine = make_engine(sink, diagnostics=quiet())
+    logger = logger_of(engine)
+    write = sink.write
+
+    def chatty(batch: Any) -> None:
+        write(batch)
+        for event in batch.events:
+            logger.info("wrote", what=event["message"])
+
+    sink.write = chatty  # type: ignore[method-assign]
+    for number in range(100):
+        logger.info(f"event {number}")
+    _until(lambda: sum(engine.figures()["dropped"].values()) == 100)
+    result = engine.drain()
+    assert (result.submitted, result.delivered, result.dropped) == (300, 200, 100)
+    assert engine.figures()["dropped"] == {"recursion": 100}
+    assert sum(event["message"].startswith("event") for event in sink.events) == 100
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_sink_that_raises_what_no_one_may_catch_is_survived(make_engine: MakeEngine) -> None:
     """The background thread dies with SystemExit; the batch is counted and the next event starts a new thread."""

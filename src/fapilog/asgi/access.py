@@ -22,7 +22,7 @@ from fapilog.asgi.headers import USER_AGENT, HeaderReader, text
 from fapilog.asgi.routes import RouteOf, route_of
 from fapilog.asgi.rules import AsgiOptions, Rules
 from fapilog.coerce import to_plain_fields
-from fapilog.context import OUTSIDE, current
+from fapilog.context import current
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import IDENTITY_KEYS, Origin, identity_of
 from fapilog.logger.capture import active_span
@@ -147,6 +147,4 @@ def annotate(**fields: Any) -> None:
     The last value of a name wins; one that the event already has is kept under ``name_``. Outside a request nothing
     happens. After the completion event nothing happens either. Thread-safe; raises nothing that the values raise.
     """
-    request = current.get().request
-    if request is not OUTSIDE:
-        request.note(to_plain_fields(fields))
+    current.get().request.note(to_plain_fields(fields))

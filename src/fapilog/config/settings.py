@@ -1,7 +1,10 @@
 """Settings from the environment: ``FAPILOG_LEVEL=DEBUG``, ``FAPILOG_QUEUE__CAPACITY=50000``."""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import PrivateAttr, ValidationError
@@ -12,6 +15,15 @@ from fapilog.config.presets import preset as preset_options
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.errors import ConfigError
+
+_PARTS: dict[str, type] = {
+    "service": ServiceOptions,
+    "queue": QueueOptions,
+    "batch": BatchOptions,
+    "stdout": StdoutOptions,
+    "file": FileOptions,
+}
+_OPTION = re.compile(r"\w+\((\w+)\)")
 
 
 class Settings(BaseSettings):
@@ -43,6 +55,7 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: Any) -> None:
         """Read the environment, with ``values`` on top."""
+        _check_spelling(os.environ)
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -73,10 +86,28 @@ class Settings(BaseSettings):
         return merge(preset_options(changes.pop("preset", None) or "minimal"), changes)
 
 
+def _check_spelling(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that is nearly one of ours; others that begin like ours may be somebody else's.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    known = {f"FAPILOG_{name}".upper() for name in Settings.model_fields}
+    for part, kind in _PARTS.items():
+        known |= {f"FAPILOG_{part}__{option.name}".upper() for option in fields(kind)}
+    for variable in environ:
+        name = variable.upper()
+        if name.startswith("FAPILOG_") and name not in known and get_close_matches(name, known, n=1, cutoff=0.85):
+            raise ConfigError.unknown("environment", variable, known)
+
+
 def _clear(error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     where = "FAPILOG_" + "__".join(str(part) for part in first["loc"]).upper()
     cause = first.get("ctx", {}).get("error")
+    option = _OPTION.match(str(cause))
+    if option and len(first["loc"]) == 1 and first["loc"][0] in _PARTS:
+        where += f"__{option[1]}".upper()
     if isinstance(cause, ConfigError):
         return ConfigError(f"{where}: {cause}")
     return ConfigError.wrong(where, first.get("input"), first["msg"])

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from fapilog.clock import Clock
-from fapilog.context import own_work
+from fapilog.context import enter_own_work
 from fapilog.delivery.accounts import BUFFER_FULL
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
@@ -222,7 +222,7 @@ class ThreadChannel:
             self.books.settle(pieces, SinkError(_NOT_OPEN))
 
     def _run(self) -> None:
-        own_work.set(True)
+        enter_own_work()
         opened = asyncio.run(open_sink(self.books))
         while True:
             with self._ready:

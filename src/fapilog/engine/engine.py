@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
-from fapilog.context import own_work
+from fapilog.context import enter_own_work
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, bounds_for
@@ -292,7 +292,7 @@ class Engine:
         )
 
     def _run(self, worker: Worker, before: threading.Thread | None, stopped: threading.Event) -> None:
-        own_work.set(True)
+        enter_own_work()
         if before is not None:
             before.join()
         ended = False

@@ -16,7 +16,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError
@@ -26,6 +26,7 @@ from fapilog.units import parse_duration, parse_size
 
 EVENT_BYTES = 1024
 QUEUE_FULL = "queue_full"
+RECURSION = "recursion"
 AFTER_SHUTDOWN = "after_shutdown"
 _LEVEL, _EXTRA = 1, 9
 _MOST_FORGOTTEN = 10_000
@@ -42,7 +43,7 @@ class QueueOptions:
         max_bytes: How many bytes may wait. Default 64 MB.
         policy: ``"drop"`` (default) drops, counted; ``"wait"`` makes the caller wait.
         wait_seconds: How long a caller waits at most before its event is dropped, counted; default 0.05; None waits
-            without limit.
+            without limit (in a variable the word ``none``), 0 not at all.
     """
 
     capacity: int = 10_000
@@ -64,8 +65,11 @@ class QueueOptions:
         parse_size(self.max_bytes, "with_queue(max_bytes)")
         if self.policy not in ("drop", "wait"):
             raise ConfigError.unknown("with_backpressure(policy)", self.policy, ("drop", "wait"))
-        if self.wait_seconds not in (None, 0):
-            parse_duration(self.wait_seconds, "with_backpressure(wait_seconds)")
+        # An environment variable can say these two by text alone.
+        spelled = {"none": None, "0": 0.0}.get(str(self.wait_seconds).strip().lower(), self.wait_seconds)
+        if spelled not in (None, 0):
+            spelled = parse_duration(spelled, "with_backpressure(wait_seconds)")
+        object.__setattr__(self, "wait_seconds", spelled)
 
 
 class _Waiter:
@@ -113,8 +117,7 @@ class EventQueue:
         self.max_bytes = parse_size(options.max_bytes, "with_queue(max_bytes)")
         self._start = start
         self._waits = options.policy == "wait"
-        wait = options.wait_seconds
-        self._wait_seconds = wait if wait is None or wait == 0 else parse_duration(wait, "wait_seconds")
+        self._wait_seconds = cast("float | None", options.wait_seconds)  # a number since it was checked
         self.finalising = False
         self.exit_patience = 0.0
         self.reset()
@@ -191,6 +194,12 @@ class EventQueue:
             if self._line:
                 self._admit_line()
         return records
+
+    def suppress(self, count: int) -> None:
+        """Count records that were taken as dropped: what a sink or stage logged of its own events."""
+        with self.lock:
+            self.taken -= count
+            self.dropped[RECURSION] += count
 
     def hold(self, held: bool) -> None:  # noqa: FBT001 - the one argument is the state
         """Make callers wait although the queue has room, because a sink behind it has none."""

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fapilog.clock import Clock
+from fapilog.context import OWN_WORK
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.channel import Channel
 from fapilog.delivery.slices import Slice
 from fapilog.diagnostics import Diagnostics, attempt
-from fapilog.engine.queue import EventQueue
+from fapilog.engine.queue import RECURSION, EventQueue
 from fapilog.engine.stages import Stages
 from fapilog.event import EventDict
 
@@ -32,6 +33,8 @@ LARGE_SLICE_EVENTS = 512
 _LARGE_BACKLOG = 2_048
 _LOOP_TURN_SECONDS = 0.002
 _SLOW_SECONDS = 0.02
+_SHARED = 7
+_MOST_ECHOES = 10_000
 _POLL_SECONDS = 0.001
 _GRACE_SECONDS = 0.05
 
@@ -75,6 +78,7 @@ class Worker:
         self._sleeper: asyncio.Future[None] | None = None
         self._held = False
         self._slow = False
+        self._echoes_left = 0
         self.stop_asked = False
         self.stop_at = 0
         self._passed_at = 0.0
@@ -130,7 +134,7 @@ class Worker:
         records: list[tuple[Any, ...]] = []
         if backlog or self._queue.waiting():
             large = self._slow or backlog > _LARGE_BACKLOG
-            records = self._queue.take(LARGE_SLICE_EVENTS if large else SLICE_EVENTS)
+            records = self._first_echoes(self._queue.take(LARGE_SLICE_EVENTS if large else SLICE_EVENTS))
         if records:
             began = self._clock.monotonic()
             self._account_for(records)
@@ -142,6 +146,30 @@ class Worker:
             self._held = held
             self._queue.hold(held)
         return len(records)
+
+    def _first_echoes(self, records: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Leave out what sinks and stages log, but for one record for each that came from elsewhere.
+
+        A sink that logs something about every event is given that event, too, and logs again, without end.
+        """
+        own = OWN_WORK.shared
+        echoes = sum([record[_SHARED] is own for record in records])
+        self._echoes_left = min(self._echoes_left + len(records) - echoes, _MOST_ECHOES)
+        if echoes <= self._echoes_left:
+            self._echoes_left -= echoes
+            return records
+        kept = []
+        for record in records:
+            if record[_SHARED] is not own:
+                kept.append(record)
+            elif self._echoes_left:
+                self._echoes_left -= 1
+                kept.append(record)
+        self._queue.suppress(len(records) - len(kept))
+        self._diagnostics.report(
+            RECURSION, "a sink or stage logs about every event; what it logs about that is left out"
+        )
+        return kept
 
     def _account_for(self, records: list[tuple[Any, ...]]) -> None:
         """Hand records to the channels; whatever happens on the way, each is counted and the thread goes on."""

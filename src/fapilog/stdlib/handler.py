@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from fapilog import _runtime
-from fapilog.context import own_work
+from fapilog.context import OWN_WORK, current
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import Origin
 from fapilog.levels import STANDARD_LEVELS
@@ -85,7 +85,7 @@ class FapilogHandler(logging.Handler):
         levelno = level_of(record)
         if not kept or levelno < origin.level or was_reported(record):
             return
-        own_thread = own_work.get()
+        own_thread = current.get().request is OWN_WORK
         if own_thread and levelno < logging.WARNING and origin.name == "asyncio":
             # Our own event loop says which selector it uses: nobody asked for that.
             return
