@@ -1,4 +1,4 @@
-"""How a process ends, forks and hangs: the rows R of ``docs/operations.md``, each in a real child process."""
+"""How a process ends, forks and hangs, each in a real child process. R, D: rows of the project's fault matrix."""
 
 import json
 import os
