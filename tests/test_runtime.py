@@ -197,6 +197,18 @@ def test_the_environment_configures_what_code_leaves_open(monkeypatch: pytest.Mo
         fapilog.LoggerBuilder().options()
 
 
+def test_sinks_of_the_environment_come_on_top_of_a_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beside the preset's standard output; a part may also be one variable as a whole."""
+    monkeypatch.setenv("FAPILOG_FILE__PATH", "app.log")
+    monkeypatch.setenv("FAPILOG_QUEUE", '{"capacity": 7}')
+    options = fapilog.LoggerBuilder().with_preset("production").options()
+    assert [type(sink).__name__ for sink in options.sinks] == ["StdoutOptions", "FileOptions"]
+    assert options.queue.capacity == 7
+    monkeypatch.setenv("FAPILOG_STDOUT__FORMAT", "logfmt")
+    options = fapilog.LoggerBuilder().with_preset("production").options()
+    assert [getattr(sink, "format", None) for sink in options.sinks] == ["logfmt", None]
+
+
 def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is nearly ours is named with the right spelling; one that is not is somebody else's."""
     monkeypatch.setenv("FAPILOG_REQUIRE_SERVICES", "1")

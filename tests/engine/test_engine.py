@@ -12,7 +12,7 @@ from fapilog.delivery.buffer import BatchOptions
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.engine import Engine
 from fapilog.engine.queue import QueueOptions
-from fapilog.errors import SinkError
+from fapilog.errors import ConfigError, SinkError
 from fapilog.logger.aio import AsyncLoggerFacade
 from tests.engine.conftest import MakeEngine, logger_of
 from tests.engine.sinks import Awaited, Keeping, Latched, Raising
@@ -43,6 +43,16 @@ def test_no_thread_runs_before_the_first_event_and_none_after_a_drain(make_engin
     assert threading.active_count() == before + 1
     engine.drain()
     assert (threading.active_count(), sink.opened, sink.closed) == (before, 1, 1)
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, float("nan")])
+def test_a_wrong_timeout_is_refused_before_anything_is_lost(make_engine: MakeEngine, timeout: Any) -> None:
+    """Seconds or such as ``"5s"``; what is queued stays queued."""
+    engine = make_engine(Keeping())
+    logger_of(engine).info("event")
+    with pytest.raises(ConfigError, match="timeout"):
+        engine.drain(timeout)
+    assert engine.drain("5s").delivered == 1
 
 
 def test_a_drain_is_not_death(make_engine: MakeEngine) -> None:

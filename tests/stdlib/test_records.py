@@ -151,12 +151,12 @@ def test_place_of_the_call_only_if_asked_for() -> None:
 
 
 def test_uvicorns_access_line_is_read() -> None:
-    """P30: the five positional arguments become fields; the query string stays in the message."""
+    """P30: the five positional arguments become fields; a query string, which may hold anything, is left out."""
     args = ("127.0.0.1:5000", "GET", "/orders?token=x", "1.1", 200)
 
     parts = read(record('%s - "%s %s HTTP/%s" %d', *args, name="uvicorn.access"))
 
-    assert parts.message == '127.0.0.1:5000 - "GET /orders?token=x HTTP/1.1" 200'
+    assert parts.message == '127.0.0.1:5000 - "GET /orders HTTP/1.1" 200'
     assert parts.fields == {
         "client_addr": "127.0.0.1:5000",
         "http_method": "GET",
@@ -164,6 +164,14 @@ def test_uvicorns_access_line_is_read() -> None:
         "http_version": "1.1",
         "status_code": 200,
     }
+
+
+def test_uvicorns_websocket_lines_lose_their_query() -> None:
+    """Browsers put their token there; the record itself is left as it is."""
+    made = record('%s - "WebSocket %s" [accepted]', "127.0.0.1:5000", "/ws?token=x", name="uvicorn.error")
+
+    assert read(made).message == '127.0.0.1:5000 - "WebSocket /ws" [accepted]'
+    assert made.args == ("127.0.0.1:5000", "/ws?token=x")
 
 
 def test_other_lines_of_the_access_logger_are_ordinary() -> None:

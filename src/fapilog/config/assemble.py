@@ -46,6 +46,11 @@ def resolve(changes: Mapping[str, Any], preset_name: str | None, environ: Mappin
         given.setdefault("level", environ["LOG_LEVEL"])
     asked = given.pop("preset", None)
     options = preset(preset_name) if preset_name is not None else _named_by("preset", preset, asked or "minimal")
+    if preset_name is not None or asked:
+        # With a preset sinks come on top; one of the preset's kinds takes that one's place.
+        said = given.pop("sinks", ())
+        kinds = {type(sink) for sink in said}
+        given["sinks"] = (*(sink for sink in options.sinks if type(sink) not in kinds), *said)
     for name, value in given.items():
         options = _named_by(name, merge, options, {name: value})
     return merge(options, changes)

@@ -149,7 +149,8 @@ class OptionsBuilder:
         """
         options = resolve(self._changes, self._preset)
         if self._sinks:
-            above = options.sinks if self._preset is not None else ()
+            named = self._preset is not None or os.environ.get("FAPILOG_PRESET")
+            above = options.sinks if named else ()
             return resolve({**self._changes, "sinks": (*above, *self._sinks)}, self._preset)
         return options
 

@@ -71,7 +71,8 @@ class Settings(BaseSettings):
         given = {name: getattr(self, name) for name in self.model_fields_set}
         variables = {name.upper() for name in os.environ}
         for name in ("service", "queue", "batch"):
-            if name in given and name not in self._in_code:
+            # `FAPILOG_QUEUE={"capacity": 7}` is the part as a whole, too.
+            if name in given and name not in self._in_code and f"FAPILOG_{name}".upper() not in variables:
                 part = given[name]
                 named = [f.name for f in fields(part) if f"FAPILOG_{name}__{f.name}".upper() in variables]
                 given[name] = {option: getattr(part, option) for option in named}

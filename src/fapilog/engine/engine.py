@@ -33,6 +33,7 @@ from fapilog.engine.worker import Worker
 from fapilog.event import EventDict, Origin, to_event
 from fapilog.levels import WARNING, LevelTable
 from fapilog.protocols import Format, Sink
+from fapilog.units import parse_duration
 
 SHUTDOWN_TIMEOUT = "shutdown_timeout"
 SUMMARY_SECONDS = 5.0
@@ -150,7 +151,7 @@ class Engine:
             self.levels.set(level, logger)
             self.levels.apply([*self._origins.values(), *self._adopted])
 
-    def flush(self, timeout: float | None = None) -> bool:
+    def flush(self, timeout: float | str | None = None) -> bool:
         """Block until all events submitted so far are settled at every sink; False if ``timeout`` seconds passed."""
         reached = flush_mark(self.queue, self.accounts)
         deadline = time.monotonic() + self._seconds(timeout)
@@ -159,7 +160,7 @@ class Engine:
                 time.sleep(_POLL_SECONDS)
         return done
 
-    async def flush_async(self, timeout: float | None = None) -> bool:
+    async def flush_async(self, timeout: float | str | None = None) -> bool:
         """Do the same as :meth:`flush` without blocking the running loop."""
         reached = flush_mark(self.queue, self.accounts)
         deadline = time.monotonic() + self._seconds(timeout)
@@ -169,34 +170,34 @@ class Engine:
                 await asyncio.sleep(_POLL_SECONDS)
         return done
 
-    def drain(self, timeout: float | None = None) -> DrainResult:
+    def drain(self, timeout: float | str | None = None) -> DrainResult:
         """Deliver, close, stop; see ``SyncLoggerFacade.drain``."""
-        began = time.monotonic()
+        began, seconds = time.monotonic(), self._seconds(timeout)
         stopped = self._ask_stop()
         if stopped is None:
             return self._result(began, timed_out=False)
         if threading.current_thread() is self._thread:
             # Asked for by a stage or sink: it cannot be waited for there, and happens after it has returned.
             return self._result(began, timed_out=True)
-        in_time = stopped.wait(self._seconds(timeout))
+        in_time = stopped.wait(seconds)
         return self._conclude(began, in_time=in_time)
 
     def begin_drain(self) -> None:
         """Ask for a drain and do not wait for it; for an engine that was replaced."""
         self._ask_stop()
 
-    async def drain_async(self, timeout: float | None = None) -> DrainResult:
+    async def drain_async(self, timeout: float | str | None = None) -> DrainResult:
         """Do the same as :meth:`drain` without blocking the running loop."""
-        began = time.monotonic()
+        began, seconds = time.monotonic(), self._seconds(timeout)
         stopped = self._ask_stop()
         if stopped is None:
             return self._result(began, timed_out=False)
-        deadline = began + self._seconds(timeout)
+        deadline = began + seconds
         while not stopped.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110 - set by another thread
             await asyncio.sleep(_POLL_SECONDS)
         return self._conclude(began, in_time=stopped.is_set())
 
-    def finish(self, timeout: float | None = None) -> DrainResult:
+    def finish(self, timeout: float | str | None = None) -> DrainResult:
         """Drain for the last time, because the interpreter ends: later events are counted and said once."""
         if self.queue.items and not self.queue.running:
             # No thread could be started before; it may be too late for one now, so the work is done here.
@@ -366,8 +367,10 @@ class Engine:
         finally:
             worker.hurried -= 1
 
-    def _seconds(self, timeout: float | None) -> float:
-        return self.parts.shutdown_timeout_seconds if timeout is None else timeout
+    def _seconds(self, timeout: float | str | None) -> float:
+        if timeout is None:
+            return self.parts.shutdown_timeout_seconds
+        return 0.0 if timeout == 0 else parse_duration(timeout, "timeout")
 
     def _to_events(self, records: Sequence[Any]) -> list[EventDict]:
         levels, resource = self.parts.levels, self.parts.resource

@@ -37,14 +37,14 @@ class AsyncLoggerFacade(Facade):
     exception: AsyncLevelMethod = make_level_method("exception", ERROR, _TAKEN, exc_info=True)
     log: AsyncLogMethod = make_log_method(_TAKEN)
 
-    async def flush(self, timeout: float | None = None) -> bool:
+    async def flush(self, timeout: float | str | None = None) -> bool:
         """Wait until every event submitted before is with its sinks; return False on time-out.
 
         Args:
-            timeout: Seconds to wait; default the engine's shutdown timeout.
+            timeout: Seconds to wait, or such as ``"5s"``; default the engine's shutdown timeout.
         """
         return await self._engine().flush_async(timeout)
 
-    async def drain(self, timeout: float | None = None) -> DrainResult:
+    async def drain(self, timeout: float | str | None = None) -> DrainResult:
         """Deliver what is queued, close the sinks, stop the background thread; see ``SyncLoggerFacade.drain``."""
         return await self._engine().drain_async(timeout)

@@ -11,10 +11,10 @@ from fapilog.logger.capture import NOTHING, bind_fields
 class Drainable(Protocol):
     """What a logger asks of its engine."""
 
-    def flush(self, timeout: float | None = None) -> bool: ...  # noqa: D102 - the engine's own say it
-    async def flush_async(self, timeout: float | None = None) -> bool: ...  # noqa: D102
-    def drain(self, timeout: float | None = None) -> DrainResult: ...  # noqa: D102
-    async def drain_async(self, timeout: float | None = None) -> DrainResult: ...  # noqa: D102
+    def flush(self, timeout: float | str | None = None) -> bool: ...  # noqa: D102 - the engine's own say it
+    async def flush_async(self, timeout: float | str | None = None) -> bool: ...  # noqa: D102
+    def drain(self, timeout: float | str | None = None) -> DrainResult: ...  # noqa: D102
+    async def drain_async(self, timeout: float | str | None = None) -> DrainResult: ...  # noqa: D102
 
 
 class Facade:

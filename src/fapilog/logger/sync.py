@@ -23,27 +23,27 @@ class SyncLoggerFacade(Facade):
     exception: LevelMethod = make_level_method("exception", ERROR, None, exc_info=True)
     log: LogMethod = make_log_method(None)
 
-    def flush(self, timeout: float | None = None) -> bool:
+    def flush(self, timeout: float | str | None = None) -> bool:
         """Block until every event submitted before is with its sinks; return False on time-out.
 
         Args:
-            timeout: Seconds to wait; default the engine's shutdown timeout.
+            timeout: Seconds to wait, or such as ``"5s"``; default the engine's shutdown timeout.
 
         In a thread whose event loop is running this stalls the loop: use the asynchronous logger there.
         """
         return self._engine().flush(timeout)
 
-    def drain(self, timeout: float | None = None) -> DrainResult:
+    def drain(self, timeout: float | str | None = None) -> DrainResult:
         """Deliver what is queued, close the sinks, stop the background thread, and tell what became of everything.
 
         The next event starts the engine again.
 
         Args:
-            timeout: Seconds it may take; default the engine's shutdown timeout (5). What is left then is counted as
-                dropped with reason ``shutdown_timeout``.
+            timeout: Seconds, or such as ``"5s"``, that it may take; default the engine's shutdown timeout (5). What
+                is left then is counted as dropped with reason ``shutdown_timeout``.
         """
         return self._engine().drain(timeout)
 
-    async def stop_and_drain(self, timeout: float | None = None) -> DrainResult:
+    async def stop_and_drain(self, timeout: float | str | None = None) -> DrainResult:
         """Do the same as :meth:`drain` without blocking the running event loop."""
         return await self._engine().drain_async(timeout)

@@ -92,17 +92,27 @@ def is_last_line(record: logging.LogRecord) -> bool:
 
 def _message(record: logging.LogRecord, values: Mapping[str, Any], fields: dict[str, Any]) -> str:
     """Return the formatted message; if that fails, the template as it is, with the arguments in ``message_args``."""
-    text, error = attempt(record.getMessage)
+    args = values.get("args")
+    if is_server(values.get("name")) and isinstance(args, tuple):
+        # A server's line has the path with its query, which may hold anything; the record itself stays as it is.
+        text, error = attempt(
+            lambda: str(values.get("msg")) % tuple(map(_without_query, args)) if args else values["msg"]
+        )
+    else:
+        text, error = attempt(record.getMessage)
     if error is None and isinstance(text, str):
         return to_text(text)
-    args = values.get("args")
     if args:
         fields.setdefault("message_args", list(args) if isinstance(args, tuple) else args)
     return to_text(values.get("msg"))
 
 
+def _without_query(value: object) -> object:
+    return value.partition("?")[0] if isinstance(value, str) and value.startswith("/") else value
+
+
 def _access_fields(name: object, args: object) -> dict[str, Any]:
-    """Return the fields of a server's access line, without the query string, which stays in the message."""
+    """Return the fields of a server's access line, without the query string."""
     fields: dict[str, Any] = {}
     if name == "uvicorn.access" and isinstance(args, tuple) and len(args) == len(_UVICORN_ACCESS_ARGS):
         fields = dict(zip(_UVICORN_ACCESS_ARGS, args, strict=True))
