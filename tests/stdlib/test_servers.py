@@ -46,7 +46,7 @@ def test_lines_come_once_and_in_one_shape(logs: CapturedLogs, capfd: pytest.Capt
     with take_over_servers(completion_events=False):
         speak()
 
-    assert logs.messages == ["parent", "error", '127.0.0.1:5000 - "GET /x?a=1 HTTP/1.1" 200']
+    assert logs.messages == ["parent", "error", '127.0.0.1:5000 - "GET /x HTTP/1.1" 200']
     assert logs.events[-1]["status_code"] == 200
     assert capfd.readouterr() == ("", "")
 
