@@ -10,7 +10,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCH_READY := $(VENV)/.ready-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
 
@@ -29,10 +28,6 @@ $(READY): pyproject.toml constraints.txt
 	@$(PIP) install --constraint constraints.txt pip
 	@$(PIP) install --constraint constraints.txt --group build
 	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[all]' --group test --group lint --group demo
-	@touch $@
-
-$(BENCH_READY): $(READY)
-	@$(PIP) install --constraint constraints.txt --group bench
 	@touch $@
 
 demo: $(READY)  ## Run the example shop, drive it, show what was logged, end
@@ -56,7 +51,7 @@ type: $(READY)  ## Check types: mypy on the code, pyright on the public surface
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-bench: $(BENCH_READY)  ## Measure beside the rivals and write docs/benchmarks.md
+bench: $(READY)  ## Measure beside the rivals and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
 
 ci: ## What CI runs

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from fapilog.coerce import to_plain, to_plain_fields, to_text
+from fapilog.coerce import to_plain_fields, to_text
 from fapilog.context import current
 from fapilog.diagnostics import attempt
 from fapilog.event import Extra, Intake, Origin, SpanIds
@@ -122,6 +122,3 @@ def _size(value: Any) -> int:
     if type(value) is list:
         return sum(32 + _size(item) for item in value)
     return 0
-
-
-__all__ = ["NOTHING", "active_span", "bind_fields", "interpolate", "submit", "submit_call", "to_plain"]
