@@ -5,7 +5,7 @@ A stage is any callable on the event dict. A sink is the only thing with a life 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from fapilog.event import EventDict
 
@@ -20,6 +20,43 @@ Redactor = Callable[[EventDict], EventDict]
 
 Processor = Callable[[EventDict], EventDict | None]
 """Returns the event to go on with, or None to drop it, counted as filtered."""
+
+
+class Summary(NamedTuple):
+    """What a filter has to say about events it held back; it becomes an event of the logger ``fapilog``."""
+
+    level: str
+    message: str
+    fields: Mapping[str, Any]
+
+
+@runtime_checkable
+class Summarising(Protocol):
+    """A filter that sums up what it held back."""
+
+    def due(self, final: bool) -> Sequence[Summary]:  # noqa: FBT001 - the one argument
+        """Return the summaries whose time has come, or with ``final`` all there are.
+
+        Called by the worker between slices, and with ``final`` when the engine drains.
+        """
+        ...
+
+
+@runtime_checkable
+class RecordRedactor(Protocol):
+    """A redactor that also takes captured records, so that no dict has to be made of them.
+
+    For every record ``to_event`` of what :meth:`redact_records` returns equals what the redactor makes of ``to_event``
+    of the record.
+    """
+
+    def __call__(self, event: EventDict) -> EventDict:
+        """Return the event redacted."""
+        ...
+
+    def redact_records(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Return the records redacted, as many and in the same order."""
+        ...
 
 
 class Batch:
