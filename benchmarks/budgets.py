@@ -35,11 +35,11 @@ def _of(scenario: str, key: str, per: float = 1.0, contender: str = "ours") -> C
     return lambda figures: figures[scenario][contender][key] / per
 
 
-def _over(scenario: str, key: str) -> Callable[[Figures], float]:
+def _over(scenario: str, key: str, contender: str = "ours") -> Callable[[Figures], float]:
     """Return how many times structlog's figure ours is, or the reverse for a time."""
 
     def read(figures: Figures) -> float:
-        ours, theirs = figures[scenario]["ours"][key], figures[scenario]["structlog_json"][key]
+        ours, theirs = figures[scenario][contender][key], figures[scenario]["structlog_json"][key]
         return theirs / ours if key.endswith("_ns") else ours / theirs
 
     return read
@@ -82,6 +82,27 @@ BUDGETS = (
     Budget("disabled level over a no-op", 1.2, "×", _of("disabled", "ratio")),
     Budget("sustained into a file", 400_000, "events/s", _of("throughput", "events_per_second"), at_least=True),
     Budget("the same, ours over structlog's", 3.2, "×", _over("throughput", "events_per_second"), at_least=True),
+    Budget(
+        "the same under production redaction",
+        200_000,
+        "events/s",
+        _of("redaction", "flat_per_second", contender="ours_production"),
+        at_least=True,
+    ),
+    Budget(
+        "the same, ours redacting over structlog's without any",
+        1.6,
+        "×",
+        _over("redaction", "flat_per_second", "ours_production"),
+        at_least=True,
+    ),
+    Budget(
+        "30 nested values under production redaction",
+        60_000,
+        "events/s",
+        _of("redaction", "nested_per_second", contender="ours_production"),
+        at_least=True,
+    ),
     Budget("loop lag added at 20 000 events/s, p99.9", 1.0, "ms", _of("loop_lag", "added_p999_ns", _MS)),
     Budget("caller p99, slow sink over no-op sink", 1.5, "×", _of("slow_sink", "ratio")),
     Budget("ASGI request, added p50", 25.0, "µs", _of("asgi", "added_p50_ns", _US)),

@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -27,6 +27,7 @@ MESSAGE = "order placed"
 LOGGER_NAME = "bench"
 BOUND = {"request_id": "6f1c2a7e9b3d4c5f", "tenant": "acme"}
 SEQUENCE = re.compile(rb'"seq": ?(\d+)')
+SECRET = "AKIA" + "IOSFODNN7EXAMPLE"
 NS = 1_000_000_000
 _POLL_SECONDS = 0.002
 _SETTLE_SECONDS = 60.0
@@ -46,6 +47,37 @@ class Arguments(NamedTuple):
 def arguments() -> Arguments:
     """Read the command line."""
     return Arguments(sys.argv[1], "quick" in sys.argv[2:])
+
+
+def order(seq: int, secret: str = "") -> dict[str, Any]:
+    """Return the fields of a nested event: 30 values, as an order service would log them; one more with a secret."""
+    fields: dict[str, Any] = {
+        "seq": seq,
+        "order": {
+            "number": f"A-{seq}",
+            "currency": "EUR",
+            "total": 64.85,
+            "paid": True,
+            "items": [
+                {"sku": "B-1009", "title": "Garden hose 20 m", "quantity": 1, "price": 24.95},
+                {"sku": "B-2210", "title": "Hose trolley", "quantity": 1, "price": 39.9},
+            ],
+        },
+        "customer": {
+            "id": f"cus_{seq}",
+            "tier": "gold",
+            "locale": "nl-NL",
+            "since": "2019-04-02",
+            "visits": 42,
+            "newsletter": False,
+        },
+        "shipping": {"carrier": "postnl", "country": "NL", "parcels": 1, "weight_kg": 4.2, "pickup": None},
+        "client": {"platform": "ios", "version": "7.14.2", "screen": "390x844", "language": "nl"},
+        "timing": {"stock_ms": 3.1, "payment_ms": 212.4},
+    }
+    if secret:
+        fields["client"]["api_key"] = secret
+    return fields
 
 
 def report(**figures: float | str | None) -> None:

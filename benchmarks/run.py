@@ -119,7 +119,9 @@ def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
 
 def _setups() -> list[tuple[str, str]]:
     """Read what each contender says of its set-up."""
-    rows = [(name, _setup("contenders", name)) for name in (*CONTENDERS, "floor")]
+    rows = [
+        (name, _setup("contenders", name)) for name in (*CONTENDERS, "floor", "ours_production", "structlog_redacting")
+    ]
     return rows + [(f"asgi: {name}", _setup("asgi_apps", name)) for name in ("bare", *APPLICATIONS)]
 
 

@@ -78,6 +78,16 @@ SCENARIOS = (
         (Column("events_per_second", "events/s", 1.0, 0, ratio=MORE), Column("caller_ns", "caller µs an event")),
     ),
     Scenario(
+        "redaction",
+        "Sustained into a file while secrets are looked for",
+        ("ours_production", "structlog_redacting", "ours", "structlog_json"),
+        (
+            Column("flat_per_second", "4 fields, events/s", 1.0, 0, ratio=MORE),
+            Column("nested_per_second", "30 nested values, events/s", 1.0, 0, ratio=MORE),
+            Column("secret_per_second", "the same with a secret, events/s", 1.0, 0, ratio=MORE),
+        ),
+    ),
+    Scenario(
         "slow_sink",
         "The caller while a sink takes 100 ms",
         CONTENDERS,

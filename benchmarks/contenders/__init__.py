@@ -23,6 +23,10 @@ class Running(NamedTuple):
     """The same at DEBUG, which is off."""
     stop: Callable[[], object]
     """Write everything that is queued, then close."""
+    nested: Emit | None = None
+    """One INFO event with the 30 values of ``harness.order``, where a scenario asks for it."""
+    secret: Emit | None = None
+    """The same with a secret among them."""
 
 
 class Contender(Protocol):

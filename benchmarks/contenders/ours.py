@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fapilog
 from benchmarks.contenders import Running
-from benchmarks.harness import BOUND, LOGGER_NAME, MESSAGE
+from benchmarks.harness import BOUND, LOGGER_NAME, MESSAGE, SECRET, order
 
 DISTRIBUTION = None
 SETUP = 'LoggerBuilder, with_backpressure("wait", None), add_file, bind_context; trace ids are built in'
@@ -37,16 +37,17 @@ class SlowSink:
 def start(directory: Path) -> Running:
     """Log into a file."""
     builder = fapilog.LoggerBuilder().with_name(LOGGER_NAME).with_backpressure("wait", None)
-    return _bound(builder.add_file(directory / "ours.jsonl", max_bytes="10 GB").build())
+    return bound(builder.add_file(directory / "ours.jsonl", max_bytes="10 GB").build())
 
 
 def start_slow(seconds: float, capacity: int) -> Running:
     """Log into a slow sink."""
     builder = fapilog.LoggerBuilder().with_name(LOGGER_NAME).with_queue(capacity=capacity, max_bytes="1 GB")
-    return _bound(builder.add_sink(SlowSink(seconds)).build())
+    return bound(builder.add_sink(SlowSink(seconds)).build())
 
 
-def _bound(logger: fapilog.SyncLoggerFacade) -> Running:
+def bound(logger: fapilog.SyncLoggerFacade) -> Running:
+    """Bind the context, and return what emits."""
     fapilog.bind_context(**BOUND)
 
     def emit(seq: int) -> None:
@@ -55,4 +56,10 @@ def _bound(logger: fapilog.SyncLoggerFacade) -> Running:
     def quiet(seq: int) -> None:
         logger.debug(MESSAGE, seq=seq, path="/orders", status=200, duration_ms=1.5)
 
-    return Running(emit, quiet, logger.drain)
+    def nested(seq: int) -> None:
+        logger.info(MESSAGE, **order(seq))
+
+    def secret(seq: int) -> None:
+        logger.info(MESSAGE, **order(seq, SECRET))
+
+    return Running(emit, quiet, logger.drain, nested, secret)

@@ -12,7 +12,7 @@ from structlog.typing import Processor
 
 from benchmarks.contenders import Running
 from benchmarks.contenders.ids import add_trace_ids
-from benchmarks.harness import BOUND, LOGGER_NAME, MESSAGE
+from benchmarks.harness import BOUND, LOGGER_NAME, MESSAGE, SECRET, order
 
 DISTRIBUTION = "structlog"
 SETUP = "make_filtering_bound_logger, cached, orjson renderer, BytesLogger on a file, merge_contextvars"
@@ -40,17 +40,17 @@ class SlowFile:
 
 def start(directory: Path) -> Running:
     """Log into a file; BytesLogger flushes after each line."""
-    return _configured((directory / "structlog.jsonl").open("wb"))
+    return configured((directory / "structlog.jsonl").open("wb"))
 
 
 def start_slow(seconds: float, capacity: int) -> Running:
     """Log into a slow file; there is no queue."""
     del capacity
-    return _configured(cast("BinaryIO", SlowFile(seconds)))
+    return configured(cast("BinaryIO", SlowFile(seconds)))
 
 
-def configure(file: BinaryIO, add_ids: Processor) -> None:
-    """Set structlog up to write JSON lines to ``file``."""
+def configure(file: BinaryIO, add_ids: Processor, *more: Processor) -> None:
+    """Set structlog up to write JSON lines to ``file``, with more processors before the rendering."""
     structlog.configure(
         cache_logger_on_first_use=True,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -60,14 +60,16 @@ def configure(file: BinaryIO, add_ids: Processor) -> None:
             structlog.processors.format_exc_info,
             add_ids,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *more,
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         logger_factory=structlog.BytesLoggerFactory(file),
     )
 
 
-def _configured(file: BinaryIO) -> Running:
-    configure(file, _trace_ids)
+def configured(file: BinaryIO, *more: Processor) -> Running:
+    """Set structlog up, bind the context, and return what emits."""
+    configure(file, _trace_ids, *more)
     structlog.contextvars.bind_contextvars(**BOUND)
     logger = structlog.get_logger().bind(logger=LOGGER_NAME)
 
@@ -77,7 +79,13 @@ def _configured(file: BinaryIO) -> Running:
     def quiet(seq: int) -> None:
         logger.debug(MESSAGE, seq=seq, path="/orders", status=200, duration_ms=1.5)
 
-    return Running(emit, quiet, file.close)
+    def nested(seq: int) -> None:
+        logger.info(MESSAGE, **order(seq))
+
+    def secret(seq: int) -> None:
+        logger.info(MESSAGE, **order(seq, SECRET))
+
+    return Running(emit, quiet, file.close, nested, secret)
 
 
 def _trace_ids(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
