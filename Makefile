@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format type bench ci clean
+.PHONY: help demo serve test lint format type docs bench ci clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,10 @@ format: $(READY)  ## Repair style
 type: $(READY)  ## Check types: mypy on the code, pyright on the public surface
 	@$(BIN)/mypy
 	@$(BIN)/pyright
+
+docs: $(READY)  ## Write docs/options.md from the option classes
+	@$(BIN)/python -m fapilog.config.table > docs/options.md.new
+	@mv docs/options.md.new docs/options.md
 
 bench: $(READY)  ## Measure beside the rivals and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run

@@ -157,7 +157,7 @@ def test_a_registered_level_can_be_logged() -> None:
     [
         (
             lambda: fapilog.get_logger(preset="prodution"),
-            r"with_preset\(name\): 'prodution' is not known; .*production",
+            r"get_logger\(preset\): 'prodution' is not known; .*production",
         ),
         (lambda: fapilog.get_logger(""), r"get_logger\(name\)"),
         (fapilog.configure, "exactly one"),
@@ -173,7 +173,7 @@ def test_a_registered_level_can_be_logged() -> None:
         (lambda: fapilog.LoggerBuilder().with_batch(max_events=-1).build(), r"with_batch\(max_events\): -1"),
         (lambda: fapilog.LoggerBuilder().add_stdout("xml"), r"add_stdout\(format\): 'xml' .*json"),
         (lambda: fapilog.LoggerBuilder().add_sink(print), r"add_sink\(sink\)"),
-        (lambda: fapilog.LoggerBuilder().with_filter("no").build(), r"with_filter\(\): 'no'"),
+        (lambda: fapilog.LoggerBuilder().with_filter("no").build(), r"with_filter\(\*filters\): 'no'"),
         (lambda: fapilog.LoggerBuilder().add_sink(Keeping()).add_sink(Keeping()).build(), r"add_sink\(sink.name\)"),
     ],
 )

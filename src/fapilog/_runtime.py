@@ -64,6 +64,7 @@ class _State:
         self.unbound = _Unbound(self.levels)
         self.origins: dict[str, Origin] = {}
         self.engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+        self.options: weakref.WeakKeyDictionary[Engine, Options] = weakref.WeakKeyDictionary()
         self.configured: Engine | None = None
         self.implicit: Engine | None = None
         self.lent: list[Engine] = []
@@ -89,10 +90,10 @@ def default_engine() -> "Engine":
 
 def _implicit_engine() -> "Engine":
     """Return an engine as the environment has it; without it if that is wrong, for here a log call may be waiting."""
-    assemble = _load("fapilog.config.assemble")
-    engine, error = attempt(lambda: build_engine(assemble.resolve({}, None)))
+    resolve = _load("fapilog.config.resolve").resolve
+    engine, error = attempt(lambda: build_engine(resolve({})))
     if error is not None:
-        engine = build_engine(assemble.resolve({}, None, {}))
+        engine = build_engine(resolve({}, None, {}))
         engine.diagnostics.report("configuration", f"the environment is passed over: {describe(error)}")
     built: Engine = engine
     return built
@@ -108,6 +109,7 @@ def build_engine(options: "Options") -> "Engine":
     engine.on_start = _engine_starts
     with _state.lock:
         _state.engines.add(engine)
+        _state.options[engine] = options
     return engine
 
 
@@ -175,7 +177,7 @@ def configure(
     given = [value for value in (source, preset, settings, builder) if value is not None]
     if len(given) != 1:
         raise ConfigError.wrong("configure()", given, "exactly one preset name, Settings value or builder")
-    options = _options_of(given[0])
+    options = options_of(given[0], "configure")
     engine = build_engine(options)
     if not isinstance(given[0], _load("fapilog.config.builder").OptionsBuilder):
         # ``get_logger(preset=…)`` of the same leads here; what a builder makes is its own.
@@ -226,6 +228,8 @@ def set_level(level: str | int | None, logger: str | None = None) -> None:
     Raises:
         ConfigError: If there is no such level.
     """
+    if logger is not None:
+        _checked(logger, "set_level(logger)")
     default_engine().set_level(level, logger)
 
 
@@ -247,9 +251,9 @@ def origin(name: str) -> Origin:
     return found
 
 
-def _checked(name: str) -> str:
+def _checked(name: str, where: str = "get_logger(name)") -> str:
     if not isinstance(name, str) or not name:
-        raise ConfigError.wrong("get_logger(name)", name, "a text that is not empty")
+        raise ConfigError.wrong(where, name, "a text that is not empty")
     return name
 
 
@@ -315,7 +319,7 @@ def _become_default(engine: "Engine") -> None:
 def _configured_engine(preset: str | None, settings: "Settings | None") -> "Engine":
     if preset is not None and settings is not None:
         raise ConfigError.wrong("get_logger()", (preset, settings), "a preset or settings, not both")
-    options = _options_of(preset if settings is None else settings)
+    options = options_of(preset if settings is None else settings, "get_logger")
     with _state.lock:
         for engine in _state.engines:
             if engine.options == options:
@@ -325,14 +329,23 @@ def _configured_engine(preset: str | None, settings: "Settings | None") -> "Engi
         return engine
 
 
-def _options_of(source: Any) -> "Options":
-    if isinstance(source, str):
-        options: Options = _load("fapilog.config.assemble").resolve({}, source)
-        return options
-    if not callable(getattr(source, "options", None)):
-        raise ConfigError.wrong("configure()", source, "a preset name, a Settings value or a builder")
-    made: Options = source.options()
-    return made
+def options_of(source: Any, method: str) -> "Options":
+    """Return the options of a preset's name, a ``Settings`` value or a builder; the edges may not import ``config``."""
+    options: Options = _load("fapilog.config.resolve").options_of(source, method)
+    return options
+
+
+def default_options() -> "Options":
+    """Return what the default engine was configured with, or what the environment says if there is none yet.
+
+    Raises:
+        ConfigError: If the environment cannot be used.
+    """
+    with _state.lock:
+        engine = _state.lent[-1] if _state.lent else _state.configured or _state.implicit
+        known: Options | None = None if engine is None else _state.options.get(engine)
+    resolved: Options = known or _load("fapilog.config.resolve").resolve({})
+    return resolved
 
 
 def _load(module: str) -> Any:

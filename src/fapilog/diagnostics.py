@@ -45,12 +45,19 @@ class Diagnostics:
     Args:
         clock: Where the window is read.
         write: Takes one line; default standard error.
+        scrub: Returns a text without the secrets in it; what a sink raises may hold some. Default: as it is.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK, write: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock = SYSTEM_CLOCK,
+        write: Callable[[str], object] | None = None,
+        scrub: Callable[[str], str] | None = None,
+    ) -> None:
         """Start with nothing said."""
         self.clock = clock
         self._write = write or _to_stderr
+        self._scrub = scrub
         self.reset()
 
     def reset(self) -> None:
@@ -67,9 +74,25 @@ class Diagnostics:
             self.report(kind, describe(error))
         return result, error
 
+    def guard_private(
+        self, kind: str, function: Callable[..., Any], /, *args: Any
+    ) -> tuple[Any, Exception | None]:
+        """Do the same as :meth:`guard` for a plug-in that sees secrets: only the type and the place are reported."""
+        result, error = attempt(function, *args)
+        if error is not None:
+            self.report(kind, describe_place(error))
+        return result, error
+
+    def scrubbed(self, text: str) -> str:
+        """Return a text without the secrets in it; if even that fails, nothing of it."""
+        if self._scrub is None:
+            return text
+        clean, error = attempt(self._scrub, text)
+        return clean if error is None else f"<withheld: {type_name(error)}>"
+
     def report(self, kind: str, text: str) -> None:
-        """Count one occurrence of ``kind`` and say it, unless that kind was said within the window."""
-        text = one_line(text)
+        """Count one occurrence of ``kind`` and say it scrubbed, unless that kind was said within the window."""
+        text = one_line(self.scrubbed(text))
         now = self.clock.monotonic()
         with self._lock:
             self._counts[kind] += 1
@@ -100,6 +123,17 @@ def describe(error: BaseException) -> str:
         return f"{type_name(error)}: <unprintable: {type_name(failed)}>"
     line = one_line(str.__str__(text))
     return f"{type_name(error)}: {line}" if line else type_name(error)
+
+
+def describe_place(error: BaseException) -> str:
+    """Return ``Type at file.py:12``: where it was raised, without what it says."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return type_name(error)
+    file = os.path.basename(traceback.tb_frame.f_code.co_filename)  # noqa: PTH119 - pathlib is not imported here
+    return f"{type_name(error)} at {file}:{traceback.tb_lineno}"
 
 
 def one_line(text: str) -> str:

@@ -25,7 +25,24 @@ class ConfigError(FapilogError, ValueError):
 
     The message says where the value came from, what was given, what is allowed, and the nearest valid
     spelling where there is one.
+
+    Attributes:
+        where: The method or variable it came from; empty if the message does not tell the two apart.
+        problem: The rest of the message.
     """
+
+    where = ""
+    problem = ""
+
+    def at(self, where: str) -> "ConfigError":
+        """Return the same error about a value that came from elsewhere."""
+        return self._of(where, self.problem or str(self))
+
+    @classmethod
+    def _of(cls, where: str, problem: str) -> "ConfigError":
+        error = cls(f"{where}: {problem}")
+        error.where, error.problem = where, problem
+        return error
 
     @classmethod
     def unknown(cls, where: str, given: object, allowed: Iterable[str]) -> "ConfigError":
@@ -33,14 +50,23 @@ class ConfigError(FapilogError, ValueError):
         from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
 
         names = {name.lower(): name for name in sorted(allowed)}
-        close = get_close_matches(given[:_SHOWN].strip().lower(), names, n=1) if isinstance(given, str) else []
+        word = given[:_SHOWN].strip().lower() if isinstance(given, str) else ""
+        begun = [name for name in names if len(word) > 1 and name.startswith(word)]
+        close = get_close_matches(word, names, n=1) or (begun if len(begun) == 1 else [])
         hint = f" Did you mean {names[close[0]]!r}?" if close else ""
-        return cls(f"{where}: {_shown(given)} is not known; allowed: {', '.join(names.values())}.{hint}")
+        return cls._of(where, f"{_shown(given)} is not known; allowed: {', '.join(names.values())}.{hint}")
 
     @classmethod
     def wrong(cls, where: str, given: object, allowed: str) -> "ConfigError":
         """Build the error for a value outside its range or of the wrong form."""
-        return cls(f"{where}: {_shown(given)} cannot be used; allowed: {allowed}.")
+        return cls._of(where, f"{_shown(given)} cannot be used; allowed: {allowed}.")
+
+    @classmethod
+    def hidden(cls, where: str, given: object, allowed: str) -> "ConfigError":
+        """Build the error for a value that may be a secret: of texts and objects only the type is told."""
+        plain = given is None or isinstance(given, bool | int | float)
+        shown = _shown(given) if plain else f"a value of type {type(given).__name__}"
+        return cls._of(where, f"{shown} cannot be used; allowed: {allowed}.")
 
 
 class SinkError(FapilogError):

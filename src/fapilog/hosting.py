@@ -7,25 +7,19 @@ startup     middleware and debug route in front of the application ─► engine
 shutdown    drain ─► former default ─► server's loggers and application as they were
 """
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, Self
 
 from fapilog import _runtime
-from fapilog.asgi.debug.options import DEFAULT_PATH, DebugOptions
 from fapilog.asgi.debug.routes import DebugRoute, process_figures
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.routes import RouteOf
-from fapilog.asgi.rules import AsgiOptions
+from fapilog.asgi.setup import captures, check_levels, debug_route
 from fapilog.config.builder import OptionsBuilder
+from fapilog.config.options import Options
+from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions, StdlibOptions
 from fapilog.engine.engine import Engine
-from fapilog.stdlib.capture import capture_stdlib
-from fapilog.stdlib.servers import take_over_servers
-
-_WITH_DEBUG_ROUTE = frozenset(("fastapi",))
-_ONLY_WITH_TOKEN = frozenset(("production", "hardened"))
 
 
 class _Place:
@@ -43,30 +37,21 @@ class EdgeBuilder(OptionsBuilder):
     Not thread-safe. Each build makes an engine of its own, which is the process's default while the application runs.
     """
 
-    def __init__(self) -> None:
-        """Start with request ids, completion events, and the server's loggers taken over."""
-        super().__init__()
-        self._asgi = AsgiOptions()
-        self._debug: DebugOptions | None = None
-        self._debug_off = False
-        self._servers = True
-        self._stdlib: dict[str, Any] | None = None
-
     def skip_paths(self, *paths: str) -> Self:
         """Emit no completion event for these paths, unless the request fails.
 
         Args:
             paths: Exact paths, or prefixes ended by ``*`` such as ``"/static/*"``; added to those of earlier calls.
         """
-        return self._edge(skip_paths=(*self._asgi.skip_paths, *paths))
+        return self._more("skip_paths", paths)
 
     def include_headers(self, *names: str) -> Self:
         """Put these request headers on the completion event, as ``request_headers``; credentials only masked."""
-        return self._edge(include_headers=(*self._asgi.include_headers, *names))
+        return self._more("include_headers", names)
 
     def sample_rate(self, rate: float) -> Self:
         """Emit the completion events of this share of the successes, 0 to 1, default 1; of the others all."""
-        return self._edge(sample_rate=rate)
+        return self._put("asgi", sample_rate=rate)
 
     def with_request_id(self, header: str = "X-Request-ID", *, accept: bool = True, enabled: bool = True) -> Self:
         """Say where a request's id comes from.
@@ -76,7 +61,7 @@ class EdgeBuilder(OptionsBuilder):
             accept: Take a client's id if it is sane. Default True.
             enabled: False for no ids at all.
         """
-        return self._edge(request_id_header=header, accept_request_id=accept, request_id=enabled)
+        return self._put("asgi", request_id_header=header, accept_request_id=accept, request_id=enabled)
 
     def with_access_log(
         self, *, enabled: bool = True, level: str | int = "INFO", error_level: str | int = "ERROR"
@@ -88,13 +73,13 @@ class EdgeBuilder(OptionsBuilder):
             level: Of answers below status 500. Default INFO.
             error_level: Of answers from 500 on. Default ERROR, which is also that of ``request_failed``.
         """
-        return self._edge(access_log=enabled, level=level, error_level=error_level)
+        return self._put("asgi", access_log=enabled, level=level, error_level=error_level)
 
     def with_trusted_proxies(self, *networks: str) -> Self:
         """Believe ``X-Forwarded-For`` of these addresses and networks, such as ``"10.0.0.0/8"``. Default none."""
-        return self._edge(trusted_proxies=(*self._asgi.trusted_proxies, *networks))
+        return self._more("trusted_proxies", networks)
 
-    def with_debug_route(self, path: str | None = DEFAULT_PATH, token: str | None = None) -> Self:
+    def with_debug_route(self, path: str | None = DEBUG_PATH, token: str | None = None) -> Self:
         """Answer figures of the running process to whoever has the token; see :mod:`fapilog.asgi.debug`.
 
         Without this call there is a route under the preset ``fastapi`` only. Under ``production`` and ``hardened``
@@ -108,9 +93,9 @@ class EdgeBuilder(OptionsBuilder):
         Raises:
             ConfigError: If the token is empty, or either cannot be used.
         """
-        self._debug_off = path is None
-        self._debug = None if path is None else DebugOptions(path, token)
-        return self
+        if path is None:
+            return self._set(debug_route=None)
+        return self._set(debug_route=DebugRouteOptions(path, token))
 
     def capture_stdlib(
         self,
@@ -130,35 +115,7 @@ class EdgeBuilder(OptionsBuilder):
             source: The same.
             servers: Whether to take over the server's loggers. Default True.
         """
-        if level is not None:
-            _runtime.origin("root").queue.levels.number(level, "capture_stdlib(level)")
-        self._stdlib = {"level": level, "loggers": loggers, "source": source}
-        self._servers = servers
-        return self
-
-    def asgi_options(self) -> AsgiOptions:
-        """Return what was said about requests; ``FapilogMiddleware(app, builder=…)`` asks for it."""
-        return self._asgi
-
-    def debug_route(self) -> DebugOptions | None:
-        """Return where the debug route stands, or None; ``FapilogMiddleware(app, builder=…)`` asks for it."""
-        asked = self._preset or os.environ.get("FAPILOG_PRESET")
-        if self._debug is not None:
-            off = asked in _ONLY_WITH_TOKEN and self._debug.token.generated
-            return None if off else self._debug
-        return DebugOptions() if asked in _WITH_DEBUG_ROUTE and not self._debug_off else None
-
-    def captures(self) -> ExitStack:
-        """Take over what is to be taken over of ``logging``, until the stack is closed.
-
-        ``FapilogMiddleware(app, builder=…)`` calls it, too.
-        """
-        with ExitStack() as stack:
-            if self._servers:
-                stack.enter_context(take_over_servers(completion_events=self._asgi.access_log))
-            if self._stdlib is not None:
-                stack.enter_context(capture_stdlib(**self._stdlib))
-            return stack.pop_all()
+        return self._set(stdlib=StdlibOptions(level, loggers, source), servers=servers)
 
     def edge(self, attribute: str, route_of: Callable[[Any], RouteOf], kind: "type[Edge] | None" = None) -> "Edge":
         """Build the engine and what goes with it; for the host modules.
@@ -171,14 +128,15 @@ class EdgeBuilder(OptionsBuilder):
         Raises:
             ConfigError: If any value cannot be used.
         """
-        engine = _runtime.build_engine(self.options())
-        options = self._asgi
-        RequestMiddleware(_nothing, options)  # for its checks: what is wrong is to be found now
-        return (kind or Edge)(engine, options, self.debug_route(), self.captures, attribute, route_of)
+        options = self.options()
+        check_levels(options)
+        engine = _runtime.build_engine(options)
+        return (kind or Edge)(engine, options, attribute, route_of)
 
-    def _edge(self, **changes: Any) -> Self:
-        self._asgi = replace(self._asgi, **changes)
-        return self
+    def _more(self, option: str, values: tuple[str, ...]) -> Self:
+        """Say more values of a list of the edge."""
+        before = self._changes.get("asgi", {}).get(option, ())
+        return self._put("asgi", **{option: (*before, *values)})
 
 
 class Edge:
@@ -190,17 +148,14 @@ class Edge:
     def __init__(
         self,
         engine: Engine,
-        options: AsgiOptions,
-        debug: DebugOptions | None,
-        captures: Callable[[], AbstractContextManager[object]],
+        options: Options,
         attribute: str,
         route_of: Callable[[Any], RouteOf],
     ) -> None:
         """Start nothing."""
         self.engine = engine
         self._options = options
-        self._debug = debug
-        self._captures = captures
+        self._debug = debug_route(options)
         self._attribute = attribute
         self._route_of = route_of
         self._places: dict[int, _Place] = {}
@@ -213,7 +168,7 @@ class Edge:
         """
         with ExitStack() as undo:
             undo.enter_context(self._installed(app))
-            undo.enter_context(self._captures())
+            undo.enter_context(captures(self._options))
             _runtime.push_default(self.engine)
             undo.callback(_runtime.pop_default, self.engine)
             if self._debug is not None:
@@ -243,12 +198,8 @@ class Edge:
 
     def wrap(self, app: Any, inner: Any) -> Any:
         """Return ``inner`` with ours around it."""
-        middleware = RequestMiddleware(inner, self._options, route_of=self._route_of(app))
+        middleware = RequestMiddleware(inner, self._options.asgi, route_of=self._route_of(app))
         if self._debug is None:
             return middleware
         figures = process_figures(self.engine.snapshot, middleware.access.rules.withheld)
         return DebugRoute(middleware, self._debug, figures)
-
-
-async def _nothing(scope: Any, receive: Any, send: Any) -> None:
-    """Stand for an application that is not known yet."""

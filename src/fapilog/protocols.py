@@ -62,6 +62,8 @@ class RecordRedactor(Protocol):
 class Batch:
     """What a sink is given: some events in order, serialised once for all sinks of one format.
 
+    Where a schema is configured, a JSON sink's events have its shape, as its lines do; other sinks' are flat.
+
     Immutable and safe to read from any thread. ``size_bytes`` is the length of ``lines``.
     For a sink whose ``format`` is None there are no lines.
     """
@@ -117,8 +119,9 @@ class Sink(Protocol):
 
     Two optional attributes, both read once when the engine is built:
 
-    - ``format``: ``"json"`` (default), ``"pretty"`` or ``"logfmt"``: what ``Batch.lines`` holds; None for a
-      sink that only reads ``Batch.events``.
+    - ``format``: ``"json"`` (default), ``"pretty"`` or ``"logfmt"``: what ``Batch.lines`` holds. None for a sink that
+      only reads ``Batch.events``, flat dicts of schema ``fapilog/1``, whichever schema is configured; ``"events"``
+      for one that wants to read them as JSON lines would hold them.
     - ``blocks``: False says that ``write`` only touches memory. Any other synchronous sink gets a writer
       thread of its own as soon as it is not the only one.
     """
@@ -145,6 +148,11 @@ class Format(Protocol):
     """How events become lines."""
 
     name: str
+
+    @property
+    def reshape(self) -> Callable[[EventDict], EventDict] | None:
+        """What makes of a flat dict what a line of it holds; None if that is the flat dict itself."""
+        ...
 
     def encode_records(self, records: Sequence[Any]) -> list[bytes]:
         """Return the lines of captured records, newlines included. Never raises for what an event holds."""

@@ -7,10 +7,12 @@ OPTIONAL = frozenset({"fastapi", "litestar", "starlette", "uvicorn", "uvloop"})
 
 ALLOWED = {
     ("fapilog._runtime", "fapilog.config.assemble"): "the first event assembles; `import fapilog` stays cheap",
+    ("fapilog._runtime", "fapilog.config.resolve"): "the same: what nobody has configured is resolved with it",
     ("fapilog._runtime", "fapilog.config.builder"): "the same: whoever gives a builder has it loaded",
     ("fapilog._runtime", "multiprocessing.util"): "only a child of multiprocessing needs it, and it has it loaded",
     ("fapilog.errors", "difflib"): "only a wrong name needs it; `import fapilog` stays cheap",
-    ("fapilog.config.assemble", "fapilog.config.settings"): "pydantic loads slowly; only the environment needs it",
+    ("fapilog.plugins", "importlib.metadata"): "loads slowly; only who names a plug-in needs it",
+    ("fapilog.config.resolve", "fapilog.config.settings"): "pydantic loads slowly; only the environment needs it",
 }
 """(module, target): reason."""
 

@@ -1,5 +1,7 @@
 """What waits in front of a sink: in order, bounded, and nothing lost without being named."""
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,10 @@ FORM = JsonFormat(LevelTable(), {})
 def slice_of(levels: list[int], first: int, text: str = "") -> Slice:
     events: list[EventDict] = [{"n": first + i, "t": text} for i in range(len(levels))]
     return Slice(None, events, levels, lambda _: [])
+
+
+def offered(buffer: Buffer, piece: Slice) -> Sequence[int]:
+    return buffer.offer(piece, range(len(piece)))
 
 
 def numbers(pieces: list[Piece]) -> list[int]:
@@ -38,7 +44,7 @@ def test_a_buffer_conserves_events_in_order(
     first, refused, taken = 0, [], []
     for levels in slices:
         piece = slice_of(levels, first)
-        gone = buffer.offer(piece)
+        gone = offered(buffer, piece)
         refused += [first + index for index in gone]
         first += len(levels)
         assert buffer.events <= events + reserve
@@ -58,16 +64,16 @@ def test_a_buffer_conserves_events_in_order(
 def test_errors_are_the_last_to_be_refused() -> None:
     """The reserve is for ERROR and above."""
     buffer = Buffer(bounds_for(3, 2, 10_000, wait=False), FORM)
-    refused = buffer.offer(slice_of([20, 20, 20, 20, 40, 20, 40, 40], 0))
+    refused = offered(buffer, slice_of([20, 20, 20, 20, 40, 20, 40, 40], 0))
     assert refused == [3, 5, 7]
 
 
 def test_pressure_has_hysteresis() -> None:
     """It begins over the bound and ends at half of it."""
     buffer = Buffer(bounds_for(10, 0, 10**6, wait=True), FORM)
-    buffer.offer(slice_of([20] * 10, 0))
+    offered(buffer, slice_of([20] * 10, 0))
     assert not buffer.pressed(was=False)
-    buffer.offer(slice_of([20], 10))
+    offered(buffer, slice_of([20], 10))
     assert buffer.pressed(was=False)
     buffer.next_pieces(5, 10**6)
     assert buffer.pressed(was=True)
@@ -78,7 +84,7 @@ def test_pressure_has_hysteresis() -> None:
 def test_clearing_returns_what_was_not_taken() -> None:
     """So that it can be counted."""
     buffer = Buffer(bounds_for(10, 0, 10**6, wait=False), FORM)
-    buffer.offer(slice_of([20] * 8, 0))
+    offered(buffer, slice_of([20] * 8, 0))
     buffer.next_pieces(3, 10**6)
     assert numbers(buffer.clear()) == [3, 4, 5, 6, 7]
     assert not buffer.next_pieces(3, 10**6)

@@ -14,6 +14,7 @@ from fapilog.coerce import to_plain_fields
 from fapilog.event import RESERVED, Extra, Origin, to_event
 from fapilog.levels import LevelTable
 from fapilog.serializers.json import JsonFormat, all_finite, dump_event, json_safe
+from tests.odd_values import Raising
 
 LEVELS = LevelTable()
 RESOURCE = {"service": "shop", "host": "h", "pid": 7}
@@ -133,6 +134,13 @@ def test_json_safe_gives_what_orjson_takes(value: Any) -> None:
     safe = json_safe(value)
     assert all_finite(safe)
     orjson.dumps(safe)
+
+
+def test_an_object_that_raises_when_asked_for_its_class_costs_no_line() -> None:
+    """Also beside a null, which makes the event be looked at for what JSON has no numbers for."""
+    line = dump_event({"message": "m", "nothing": None, "odd": [Raising(ValueError("no"))]})
+
+    assert json.loads(line) == {"message": "m", "nothing": None, "odd": ["<unprintable Raising: ValueError>"]}
 
 
 def test_a_wide_event_that_needs_a_second_look_keeps_all_its_fields() -> None:

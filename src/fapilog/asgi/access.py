@@ -20,10 +20,11 @@ from typing import Any
 from fapilog import _runtime
 from fapilog.asgi.headers import USER_AGENT, HeaderReader, text
 from fapilog.asgi.routes import RouteOf, route_of
-from fapilog.asgi.rules import AsgiOptions, Rules
+from fapilog.asgi.rules import Rules
 from fapilog.coerce import to_plain_fields
 from fapilog.context import current
 from fapilog.diagnostics import attempt, describe
+from fapilog.edge_options import AsgiOptions
 from fapilog.event import IDENTITY_KEYS, Origin, identity_of
 from fapilog.logger.capture import active_span
 from fapilog.logger.methods import make_level_method
@@ -63,8 +64,8 @@ class AccessLog:
         self._origin: Origin = _runtime.origin(LOGGER)
         table = self._origin.queue.levels
         # The way of an ordinary log call, at the levels that were asked for: there is no cheaper one.
-        self._done = make_level_method("done", table.number(options.level, "level"), None)
-        self._bad = make_level_method("bad", table.number(options.error_level, "error_level"), None)
+        self._done = make_level_method("done", table.number(options.level, "with_access_log(level)"), None)
+        self._bad = make_level_method("bad", table.number(options.error_level, "with_access_log(error_level)"), None)
 
     def span_ids(self) -> dict[str, Any] | None:
         """Return the ids of the active span as context fields, or None if there is none.

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from fapilog.asgi.rules import AsgiOptions, networks
 from fapilog.coerce import MASK, cut_text
+from fapilog.edge_options import AsgiOptions, networks
 
 MAX_TEXT = 1_024
 MAX_HOPS = 20
@@ -73,7 +73,7 @@ class HeaderReader:
         self.ids = Ids()
         shown = sorted({name.lower() for name in options.include_headers})
         self._shown = tuple((name.encode("ascii"), name, is_credential(name)) for name in shown)
-        self._proxies = networks(options)
+        self._proxies = networks(options.trusted_proxies)
         self.shows = bool(self._shown)
         self.trusts_proxies = bool(self._proxies)
         wanted = {USER_AGENT, TRACEPARENT, *(name for name, _, _ in self._shown)}

@@ -9,7 +9,6 @@ scope      lifespan ─► Lifetime            starts and drains            (Fap
 from functools import partial
 from typing import Any, Protocol
 
-import fapilog
 from fapilog import _runtime
 from fapilog.asgi.access import AccessLog
 from fapilog.asgi.debug.options import DebugOptions
@@ -18,18 +17,18 @@ from fapilog.asgi.exchange import MARK, Exchange
 from fapilog.asgi.headers import HeaderReader
 from fapilog.asgi.lifespan import Lifetime
 from fapilog.asgi.routes import RouteOf, route_of
-from fapilog.asgi.rules import AsgiOptions
+from fapilog.asgi.setup import captures, check_levels, debug_route
 from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.asgi.websocket import WebSocketExchange
 from fapilog.diagnostics import attempt
+from fapilog.edge_options import AsgiOptions
 from fapilog.errors import ConfigError
-from fapilog.stdlib.servers import take_over_servers
 
 _EXCHANGES = {"http": Exchange, "websocket": WebSocketExchange}
 
 
 class Builder(Protocol):
-    """What the middleware wants of a builder; ``asgi_options()``, if it has that, gives the options of the edge."""
+    """What the middleware wants of a builder: options of the engine and of the edge."""
 
     def options(self) -> Any:
         """Return the engine's options, or raise ``ConfigError``."""
@@ -43,7 +42,7 @@ class RequestMiddleware:
 
     Args:
         app: The application; also the attribute ``app``, so that other instrumentation finds its way in.
-        options: What to do for each request; default :class:`fapilog.asgi.rules.AsgiOptions`.
+        options: What to do for each request; default :class:`fapilog.edge_options.AsgiOptions`.
         route_of: Finds the route template in a scope after routing.
 
     Raises:
@@ -98,14 +97,16 @@ class FapilogMiddleware:
         """Build the engine, if one is asked for."""
         if builder is not None and preset is not None:
             raise ConfigError.wrong("FapilogMiddleware()", (builder, preset), "a builder or a preset, not both")
-        source: Any = fapilog.LoggerBuilder().with_preset(preset) if preset is not None else builder
-        engine = None if source is None else _runtime.build_engine(source.options())
-        options = _asked(source, "asgi_options") or AsgiOptions()
-        requests = RequestMiddleware(app, options)
+        if builder is None and preset is None:
+            engine, chosen = None, _runtime.default_options()
+        else:
+            chosen = _runtime.options_of(preset if builder is None else builder, "FapilogMiddleware")
+            engine = _runtime.build_engine(chosen)
+        check_levels(chosen)
+        requests = RequestMiddleware(app, chosen.asgi)
         self.app = app
-        self._serve = _with_debug_route(requests, engine, _asked(source, "debug_route"))
-        captures = getattr(source, "captures", None)
-        self._lifetime = Lifetime(engine, captures or partial(take_over_servers, completion_events=options.access_log))
+        self._serve = _with_debug_route(requests, engine, debug_route(chosen))
+        self._lifetime = Lifetime(engine, partial(captures, chosen))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
@@ -123,17 +124,14 @@ class FapilogMiddleware:
             await self._serve(scope, receive, send)
 
 
-def _asked(builder: Any, method: str) -> Any:
-    """Return what a builder's method returns; those of the hosts have more methods than others."""
-    return getattr(builder, method, _nothing)()
-
-
-def _nothing() -> None:
-    """Stand for a method that a builder does not have."""
-
-
 def _with_debug_route(requests: RequestMiddleware, engine: Any, debug: DebugOptions | None) -> App:
     """Return the middleware with the debug route in front, if there is to be one."""
     if debug is None:
         return requests
-    return DebugRoute(requests, debug, process_figures(engine.snapshot, requests.access.rules.withheld))
+    figures = _default_figures if engine is None else engine.snapshot
+    return DebugRoute(requests, debug, process_figures(figures, requests.access.rules.withheld))
+
+
+def _default_figures() -> Any:
+    """Return the figures of the engine that is the default now."""
+    return _runtime.default_engine().snapshot()

@@ -1,32 +1,33 @@
 """The builders: a fluent way to fill options; each method takes values and returns the builder."""
 
-import os
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from fapilog.config.assemble import resolve
-from fapilog.config.options import FileOptions, Options, SinkChoice, StdoutOptions
+from fapilog.config.options import Options
 from fapilog.config.presets import preset
+from fapilog.config.resolve import resolve
+from fapilog.config.sinks import SinkMethods
+from fapilog.config.stages import StageMethods
 from fapilog.errors import ConfigError
-from fapilog.protocols import Enricher, Filter, Processor, Redactor, Sink
-from fapilog.sinks.memory import MemorySink
 
 
-class OptionsBuilder:
+class OptionsBuilder(SinkMethods, StageMethods):
     """What all builders share. Not thread-safe; may be built from more than once.
 
     A wrong value raises :class:`fapilog.errors.ConfigError` at the method or at ``build()``.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing said: the ``minimal`` preset, or what the environment says."""
-        self._preset: str | None = None
-        self._changes: dict[str, Any] = {}
-        self._sinks: list[SinkChoice] = []
-
     def with_preset(self, name: str) -> Self:
-        """Start from a preset; see ``list_presets()``."""
+        """Start from a preset; see ``list_presets()``. ``"auto"`` takes the one for where the process runs."""
         preset(name)
         self._preset = name
+        return self
+
+    def with_settings(self, settings: Any) -> Self:
+        """Take ``Settings`` instead of the environment, which they have read; other methods still win over them."""
+        if not callable(getattr(settings, "layer", None)):
+            raise ConfigError.hidden("with_settings(settings)", settings, "a Settings value")
+        self._settings = settings
         return self
 
     def with_name(self, name: str) -> Self:
@@ -34,7 +35,11 @@ class OptionsBuilder:
         return self._set(name=name)
 
     def with_level(self, level: str | int) -> Self:
-        """Take events of this level, by name or number, and above. Default ``"INFO"``."""
+        """Take events of this level, by name or number, and above. Default ``"INFO"``.
+
+        Args:
+            level: Also with directives for logger names and all names below them: ``"info,app.db=debug"``.
+        """
         return self._set(level=level)
 
     def with_service(self, name: str | None = None, version: str | None = None, env: str | None = None) -> Self:
@@ -60,9 +65,7 @@ class OptionsBuilder:
             policy: ``"drop"`` (default) never waits; ``"wait"`` makes the caller wait.
             wait_seconds: How long a caller waits at most before its event is dropped, counted; None: without limit.
         """
-        self._part("queue", policy=policy)
-        self._changes["queue"]["wait_seconds"] = wait_seconds
-        return self
+        return self._put("queue", policy=policy, wait_seconds=wait_seconds)
 
     def with_batch(
         self,
@@ -77,22 +80,6 @@ class OptionsBuilder:
         """Put fields on every event, under those of the call, the bound logger and the bound context."""
         return self._set(context={**self._changes.get("context", {}), **fields})
 
-    def with_filter(self, *filters: Filter) -> Self:
-        """Add callables that take the event dict and return whether to keep it."""
-        return self._add("filters", filters)
-
-    def with_enricher(self, *enrichers: Enricher) -> Self:
-        """Add callables that take the event dict and return fields to add, never over those it has."""
-        return self._add("enrichers", enrichers)
-
-    def with_redactor(self, *redactors: Redactor) -> Self:
-        """Add callables that take the event dict and return it redacted; if one raises, the event is withheld."""
-        return self._add("redactors", redactors)
-
-    def with_processor(self, *processors: Processor) -> Self:
-        """Add callables that take the event dict and return the one to go on with, or None to hold it back."""
-        return self._add("processors", processors)
-
     def with_shutdown_timeout(self, seconds: float | str) -> Self:
         """Say how long a drain may take: seconds, or such as ``"5s"``, the default."""
         return self._set(shutdown_timeout=seconds)
@@ -101,67 +88,11 @@ class OptionsBuilder:
         """Say on standard error what goes wrong inside fapilog, at most one line a minute and kind. Default True."""
         return self._set(diagnostics=enabled)
 
-    def add_stdout(self, format: Literal["auto", "json", "pretty", "logfmt"] = "auto") -> Self:  # noqa: A002
-        """Write to standard output; ``"auto"`` is pretty on a terminal and JSON elsewhere."""
-        self._sinks.append(StdoutOptions(format))
-        return self
-
-    def add_file(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        max_bytes: int | str = "10 MB",
-        interval: float | str | None = None,
-        max_files: int | None = None,
-        max_total_bytes: int | str | None = None,
-        compress: bool = False,
-    ) -> Self:
-        """Write to a file with rotation; see :class:`fapilog.sinks.file.FileSink`.
-
-        Args:
-            path: The live file; rotated ones stand beside it.
-            max_bytes: Rotate before it grows over this.
-            interval: Rotate at multiples of this duration, such as ``"1h"``; default never.
-            max_files: Keep so many rotated files; default all.
-            max_total_bytes: Keep so many bytes, the live file counted as ``max_bytes``; default all.
-            compress: Compress rotated files with gzip, in the background.
-        """
-        choice = FileOptions(os.fspath(path), max_bytes, interval, max_files, max_total_bytes, compress)
-        self._sinks.append(choice)
-        return self
-
-    def add_memory(self, max_events: int = 1000) -> Self:
-        """Keep the last events in memory; for tests, see :class:`fapilog.sinks.memory.MemorySink`."""
-        return self.add_sink(MemorySink(max_events=max_events))
-
-    def add_sink(self, sink: Sink) -> Self:
-        """Write to a sink of your own; see :class:`fapilog.protocols.Sink`."""
-        if not isinstance(sink, Sink):
-            raise ConfigError.wrong("add_sink(sink)", sink, "an object with name, open, write and close")
-        self._sinks.append(sink)
-        return self
-
     def options(self) -> Options:
         """Return what was said so far on top of the preset and the environment.
 
         Raises:
             ConfigError: If a value cannot be used.
         """
-        options = resolve(self._changes, self._preset)
-        if self._sinks:
-            named = self._preset is not None or os.environ.get("FAPILOG_PRESET")
-            above = options.sinks if named else ()
-            return resolve({**self._changes, "sinks": (*above, *self._sinks)}, self._preset)
-        return options
-
-    def _set(self, **values: Any) -> Self:
-        self._changes.update(values)
-        return self
-
-    def _part(self, part: str, **values: Any) -> Self:
-        said = {name: value for name, value in values.items() if value is not None}
-        self._changes[part] = {**self._changes.get(part, {}), **said}
-        return self
-
-    def _add(self, kind: str, stages: tuple[Any, ...]) -> Self:
-        return self._set(**{kind: (*self._changes.get(kind, ()), *stages)})
+        sinks: Mapping[str, Any] = {"sinks": tuple(self._sinks)} if self._sinks else {}
+        return resolve({**self._changes, **sinks}, self._preset, settings=self._settings)

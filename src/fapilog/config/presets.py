@@ -1,35 +1,108 @@
 """Named configurations: values, nothing else."""
 
-from fapilog.config.options import Options, StdoutOptions
+import sys
+from typing import Any, NamedTuple
+
+from fapilog.config.detect import AUTO, here
+from fapilog.config.options import Options
+from fapilog.config.parts import StdoutOptions
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.edge_options import DebugRouteOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.errors import ConfigError
+from fapilog.redaction.options import RedactionOptions
+
+_JSON = (StdoutOptions("json"),)
+_WITH_CONTENT = RedactionOptions(("CREDENTIALS", "CONTENT_PATTERNS"))
 
 PRESETS = {
     "minimal": Options(),
-    "dev": Options(level="DEBUG", sinks=(StdoutOptions("pretty"),), queue=QueueOptions(policy="wait")),
-    "production": Options(sinks=(StdoutOptions("json"),), queue=QueueOptions(policy="wait", wait_seconds=0.05)),
-    "fastapi": Options(),
+    "dev": Options(
+        preset="dev",
+        level="DEBUG",
+        sinks=(StdoutOptions("pretty"),),
+        queue=QueueOptions(policy="wait"),
+        batch=BatchOptions(max_age_seconds=0.001),
+    ),
+    "production": Options(
+        preset="production",
+        sinks=_JSON,
+        queue=QueueOptions(policy="wait", wait_seconds=0.05),
+        redaction=_WITH_CONTENT,
+    ),
+    "fastapi": Options(preset="fastapi", redaction=_WITH_CONTENT, debug_route=DebugRouteOptions()),
     "serverless": Options(
-        sinks=(StdoutOptions("json"),), batch=BatchOptions(max_events=50, max_bytes="128 KB", max_age_seconds=0.05)
+        preset="serverless",
+        sinks=_JSON,
+        redaction=_WITH_CONTENT,
+        batch=BatchOptions(max_events=50, max_bytes="128 KB", max_age_seconds=0.05),
     ),
 }
-_LATER = {"hardened": "needs redaction and a journal, which this version does not have"}
 
 
-def preset(name: str) -> Options:
-    """Return the options of a preset.
+class Row(NamedTuple):
+    """One line of the table that ``list_presets()`` prints."""
+
+    preset: str
+    level: str
+    sinks: str
+    full_queue: str
+    redaction: str
+    notes: str
+
+
+_CONTENT = "credentials + content patterns"
+TABLE = (
+    Row("minimal", "INFO", "stdout auto", "drop", "credentials", "the same as no preset"),
+    Row("dev", "DEBUG", "stdout pretty", "wait 50 ms", "credentials", "flush at once, diagnostics on"),
+    Row("production", "INFO", "stdout JSON", "wait 50 ms", _CONTENT, "not yet: adaptive, breaker, fallback file"),
+    Row("fastapi", "INFO", "stdout auto", "drop", _CONTENT, "request context, access log, debug route with token"),
+    Row("serverless", "INFO", "stdout JSON", "drop", _CONTENT, "small batches"),
+    Row(
+        "hardened",
+        "INFO",
+        "stdout JSON + file + journal",
+        "wait",
+        "credentials, PCI, HIPAA, fail closed",
+        "not yet: refused until there is the journal",
+    ),
+)
+_LATER = {"hardened": "needs a journal, which this version does not have"}
+
+
+class PresetList(list[str]):
+    """The names of the presets; printed it is the table of what each of them means."""
+
+    def __repr__(self) -> str:
+        """Return the table."""
+        rows: list[tuple[str, ...]] = [tuple(name.replace("_", " ") for name in Row._fields), *TABLE]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def preset(name: Any, where: str = "with_preset(name)") -> Options:
+    """Return the options of a preset; for ``"auto"`` those of the one for where the process runs.
+
+    Args:
+        name: The name.
+        where: Who asks, for the error.
 
     Raises:
         ConfigError: If there is no such preset.
     """
-    if name in _LATER:
-        raise ConfigError.wrong("with_preset(name)", name, f"{', '.join(PRESETS)}; {name} {_LATER[name]}")
-    if name not in PRESETS:
-        raise ConfigError.unknown("with_preset(name)", name, PRESETS)
+    if name == AUTO:
+        name = here(sys.stdout)
+    if isinstance(name, str) and name in _LATER:
+        raise ConfigError.wrong(where, name, f"{', '.join(PRESETS)}; {name} {_LATER[name]}")
+    if not isinstance(name, str) or name not in PRESETS:
+        raise ConfigError.unknown(where, name, (*PRESETS, AUTO))
     return PRESETS[name]
 
 
 def list_presets() -> list[str]:
-    """Return the names that ``with_preset`` takes."""
-    return list(PRESETS)
+    """Return the names that ``with_preset`` takes; ``print(list_presets())`` shows what each of them means.
+
+    ``"auto"`` is taken, too, and stands for one of them; see :mod:`fapilog.config.detect`.
+    """
+    return PresetList(PRESETS)

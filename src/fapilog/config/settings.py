@@ -1,114 +1,191 @@
 """Settings from the environment: ``FAPILOG_LEVEL=DEBUG``, ``FAPILOG_QUEUE__CAPACITY=50000``."""
 
 import os
-import re
-from collections.abc import Mapping
-from dataclasses import fields
-from difflib import get_close_matches
-from typing import Any
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import PrivateAttr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from fapilog.config.options import FileOptions, Options, ServiceOptions, StdoutOptions, merge
-from fapilog.config.presets import preset as preset_options
+from fapilog.config import environment
+from fapilog.config.environment import Said
+from fapilog.config.explaining import explain
+from fapilog.config.layers import Layer, layered, standard_level
+from fapilog.config.options import ADDING, STAGES, Options, added, check_names, part_of, sink_name
+from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
+from fapilog.config.showing import show
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
 from fapilog.engine.queue import QueueOptions
+from fapilog.enrichers.kubernetes import KubernetesOptions
+from fapilog.enrichers.runtime import ServiceOptions
 from fapilog.errors import ConfigError
+from fapilog.plugins import PluginOptions
+from fapilog.processors.size_guard import SizeGuardOptions
+from fapilog.protocols import Enricher, Filter, Processor, Redactor
+from fapilog.redaction.options import RedactionOptions
 
-_PARTS: dict[str, type] = {
-    "service": ServiceOptions,
-    "queue": QueueOptions,
-    "batch": BatchOptions,
-    "stdout": StdoutOptions,
-    "file": FileOptions,
-}
-_OPTION = re.compile(r"\w+\((\w+)\)")
+_SINKS = ("stdout", "file")
+_IN_CODE_ONLY = ("sinks", *STAGES)
 
 
-class Settings(BaseSettings):
+with warnings.catch_warnings():
+    # pydantic still has a deprecated method of this name.
+    warnings.filterwarnings("ignore", 'Field name "schema"')
+
+    class _Schema(BaseSettings):
+        """The one setting whose name pydantic warns of."""
+
+        schema: Literal["grouped", "ecs", "otel", "gcp", "datadog"] | None = None  # type: ignore[assignment]
+
+
+class Settings(_Schema):
     """What can be said by environment variables, or given as ``get_logger(settings=Settings(level="DEBUG"))``.
 
     A variable is ``FAPILOG_`` and the option's name in capitals; the options of a part follow after two underscores:
-    ``FAPILOG_QUEUE__POLICY=wait``. What is not set comes from the preset.
+    ``FAPILOG_QUEUE__POLICY=wait``, in code ``Settings(queue={"policy": "wait"})``. What is given in code wins over
+    the variable; what neither says comes from the preset. Its ``repr`` shows no text that could be a secret.
 
     Raises:
-        ConfigError: If a value cannot be used; it names the variable, what was given, and what is allowed.
+        ConfigError: If a value cannot be used; it names the variable or setting, what was given, and what is allowed.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="FAPILOG_", env_nested_delimiter="__", extra="forbid", arbitrary_types_allowed=True
-    )
+    model_config = SettingsConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     preset: str | None = None
     name: str = "root"
     level: str | int = "INFO"
     service: ServiceOptions = ServiceOptions()
+    kubernetes: KubernetesOptions | None = None
     queue: QueueOptions = QueueOptions()
     batch: BatchOptions = BatchOptions()
     stdout: StdoutOptions | None = None
     file: FileOptions | None = None
+    sinks: tuple[SinkChoice, ...] = ()
+    context: Mapping[str, Any] = {}
     shutdown_timeout: float | str = 5.0
     diagnostics: bool = True
+    asgi: AsgiOptions = AsgiOptions()
+    debug_route: DebugRouteOptions | None = None
+    stdlib: StdlibOptions | None = None
+    servers: bool = True
+    redaction: RedactionOptions = RedactionOptions()
+    filters: tuple[Filter, ...] = ()
+    enrichers: tuple[Enricher, ...] = ()
+    redactors: tuple[Redactor, ...] = ()
+    processors: tuple[Processor, ...] = ()
+    size_guard: SizeGuardOptions | None = None
+    plugins: PluginOptions = PluginOptions()
 
-    _in_code: frozenset[str] = PrivateAttr(default=frozenset())
+    _places: dict[str, str] = PrivateAttr(default_factory=dict)
+    _named: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     def __init__(self, **values: Any) -> None:
         """Read the environment, with ``values`` on top."""
-        _check_spelling(os.environ)
+        parts = parts_of_settings()
+        for name in values:
+            if name not in type(self).model_fields:
+                raise ConfigError.unknown("Settings", name, type(self).model_fields)
+        said = environment.read(os.environ, hints_of_settings(), parts)
+        for name in _SINKS:
+            if name in said.values and said.values[name] is None:
+                raise ConfigError.wrong(said.places[name], "off", "a JSON object of its options, or on")
+        _put_on_top(said, values, parts)
+        problem = None
         try:
-            super().__init__(**values)
+            super().__init__(**said.values)
         except ValidationError as error:
-            raise _clear(error) from None
-        self._in_code = frozenset(values)
+            problem = explain(error, said, parts)
+        if problem is not None:
+            raise problem  # here, so that pydantic's error, which holds the values, is not its context
+        self._places = said.places
+        # A part given as a value of its class is taken as a whole; else only what was named, the preset says the rest.
+        self._named = {
+            name: tuple(given) for name, given in said.values.items() if name in parts and isinstance(given, Mapping)
+        }
+        layered([self.layer()])
 
-    def changes(self) -> dict[str, Any]:
-        """Return what was set, by option name, as ``options.merge`` takes it; and the preset.
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the hook's signature
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read variables by :mod:`fapilog.config.environment` alone: it remembers which variable said what."""
+        return (init_settings,)
 
-        A part given in code is taken as a whole; of one in the environment only the options that have a variable, so
-        that the preset keeps its say in the others.
-        """
+    def layer(self) -> Layer:
+        """Return what was said, as the layers take it."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
-        variables = {name.upper() for name in os.environ}
-        for name in ("service", "queue", "batch"):
-            # `FAPILOG_QUEUE={"capacity": 7}` is the part as a whole, too.
-            if name in given and name not in self._in_code and f"FAPILOG_{name}".upper() not in variables:
-                part = given[name]
-                named = [f.name for f in fields(part) if f"FAPILOG_{name}__{f.name}".upper() in variables]
-                given[name] = {option: getattr(part, option) for option in named}
-        sinks = tuple(part for part in (given.pop("stdout", None), given.pop("file", None)) if part is not None)
+        preset = given.pop("preset", None) or None  # an empty variable names none
+        for name in given.keys() & self._named.keys() - set(_SINKS):
+            given[name] = {option: getattr(given[name], option) for option in self._named[name]}
+        own = [sink for name in _SINKS if (sink := given.pop(name, None)) is not None]
+        sinks = (*own, *given.pop("sinks", ()))
+        places = dict(self._places)
         if sinks:
             given["sinks"] = sinks
-        return given
+        for sink in own:
+            kind = "file" if isinstance(sink, FileOptions) else "stdout"
+            places[f"sinks.{sink_name(sink)}"] = places.get(f"{kind}.path") or places.get(kind) or f"Settings({kind})"
+        return Layer(given, places, preset)
 
     def options(self) -> Options:
-        """Return the whole configuration: the preset with what was set on top."""
-        changes = self.changes()
-        return merge(preset_options(changes.pop("preset", None) or "minimal"), changes)
+        """Return the whole configuration: the preset with what was set on top.
+
+        Raises:
+            ConfigError: If a value cannot be used.
+        """
+        return layered([*standard_level(os.environ), self.layer()])
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Yield what was set, without any text that could be a secret."""
+        for name, info in type(self).model_fields.items():
+            if name in self.model_fields_set:
+                value = getattr(self, name)
+                yield name, value if name == "preset" else _Shown(show(value, info.annotation))
 
 
-def _check_spelling(environ: Mapping[str, str]) -> None:
-    """Refuse a variable that is nearly one of ours; others that begin like ours may be somebody else's.
+class _Shown(str):
+    """A text that is its own ``repr``."""
 
-    Raises:
-        ConfigError: If there is one.
-    """
-    known = {f"FAPILOG_{name}".upper() for name in Settings.model_fields}
-    for part, kind in _PARTS.items():
-        known |= {f"FAPILOG_{part}__{option.name}".upper() for option in fields(kind)}
-    for variable in environ:
-        name = variable.upper()
-        if name.startswith("FAPILOG_") and name not in known and get_close_matches(name, known, n=1, cutoff=0.85):
-            raise ConfigError.unknown("environment", variable, known)
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
-def _clear(error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    where = "FAPILOG_" + "__".join(str(part) for part in first["loc"]).upper()
-    cause = first.get("ctx", {}).get("error")
-    option = _OPTION.match(str(cause))
-    if option and len(first["loc"]) == 1 and first["loc"][0] in _PARTS:
-        where += f"__{option[1]}".upper()
-    if isinstance(cause, ConfigError):
-        return ConfigError(f"{where}: {cause}")
-    return ConfigError.wrong(where, first.get("input"), first["msg"])
+def parts_of_settings() -> dict[str, type]:
+    """Return the settings that have options of their own, with their classes."""
+    found = {name: part_of(info.annotation) for name, info in Settings.model_fields.items()}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def hints_of_settings() -> dict[str, Any]:
+    """Return the types of the other settings that a variable can say."""
+    parts = parts_of_settings()
+    fields = Settings.model_fields
+    return {name: fields[name].annotation for name in fields if name not in parts and name not in _IN_CODE_ONLY}
+
+
+def _put_on_top(said: Said, values: Mapping[str, Any], parts: Mapping[str, type]) -> None:
+    """Put what code gives over what the variables say; of a part, option by option."""
+    for name, value in values.items():
+        place = f"Settings({name})"
+        below = said.values.get(name)
+        if name in parts and isinstance(value, Mapping):
+            check_names(parts[name], value, place)
+            below = below if isinstance(below, Mapping) else {}
+            if name in ADDING:
+                value = {option: added(below.get(option), it) for option, it in value.items()}  # noqa: PLW2901
+            said.values[name] = {**below, **value}
+            said.places.update({f"{name}.{option}": f"Settings({name}.{option})" for option in value})
+            said.places.setdefault(name, place)
+        else:
+            said.values[name] = value
+            said.places[name] = place
+            for option in [key for key in said.places if key.startswith(f"{name}.")]:
+                del said.places[option]

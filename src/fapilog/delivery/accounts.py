@@ -16,12 +16,13 @@ DELIVERED = "delivered"
 DROPPED = "dropped"
 FAILED = "failed"
 BUFFER_FULL = "sink_buffer_full"
+ROUTING = "routing"
 
 
 class SinkAccount:
     """What became of the events of one sink, between its channel and its end."""
 
-    __slots__ = ("delivered", "dropped", "failed", "last_error", "mark", "offered", "settled")
+    __slots__ = ("delivered", "dropped", "elsewhere", "failed", "last_error", "mark", "offered", "settled")
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -29,6 +30,7 @@ class SinkAccount:
         self.settled = 0
         self.mark = 0
         self.delivered = 0
+        self.elsewhere: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.last_error: str | None = None
@@ -44,11 +46,19 @@ class Accounts:
         self.handed = 0
         self.delivered = 0
         self.filtered: Counter[str] = Counter()
+        self.withheld: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.sinks: dict[str, SinkAccount] = {}
 
-    def open_slice(self, piece: Slice, taken: int, filtered: Counter[str], accounts: Collection[SinkAccount]) -> None:
+    def open_slice(
+        self,
+        piece: Slice,
+        taken: int,
+        filtered: Counter[str],
+        accounts: Collection[SinkAccount],
+        withheld: Counter[str] | None = None,
+    ) -> None:
         """Begin to account for a slice that goes to these sinks.
 
         Args:
@@ -56,13 +66,22 @@ class Accounts:
             taken: How many were taken from the queue.
             filtered: How many the stages held back, by name.
             accounts: The sinks' accounts.
+            withheld: How many the stages dropped, by reason.
         """
         with self.lock:
             self.passed += taken
             self.filtered.update(filtered)
+            self.withheld.update(withheld or ())
             piece.sinks = len(accounts)
-            for account in accounts:
-                account.offered += len(piece)
+            for number, account in enumerate(accounts):
+                if piece.places is None:
+                    account.offered += len(piece)
+                    continue
+                mine = frozenset(piece.places[number])
+                account.offered += len(mine)
+                if len(mine) < len(piece):
+                    account.elsewhere[ROUTING] += len(piece) - len(mine)
+                    piece.skip([index for index in range(len(piece)) if index not in mine])
             if not accounts:
                 self.delivered += len(piece)
 
@@ -121,13 +140,14 @@ class Accounts:
             dropped_before: Events dropped before they reached any channel, by reason.
         """
         with self.lock:
+            dropped_before = dropped_before + self.withheld
             whole = _row(submitted, self.delivered, self.filtered, self.dropped + dropped_before, self.failed)
             whole["sinks"] = {
                 name: {
                     **_row(
                         submitted,
                         account.delivered,
-                        self.filtered,
+                        self.filtered + account.elsewhere,
                         account.dropped + dropped_before,
                         account.failed,
                     ),

@@ -43,7 +43,8 @@ class Books:
                 self.accounts.settle(piece, indexes, self.account, DROPPED, reason)
 
     def say(self, text: str) -> None:
-        """Report what went wrong at this sink, and keep it as its last error."""
+        """Report what went wrong at this sink, and keep it as its last error, both without secrets."""
+        text = self.diagnostics.scrubbed(text)
         self.account.last_error = text
         self.diagnostics.report(f"sink {self.sink.name}", text)
 

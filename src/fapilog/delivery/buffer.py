@@ -82,17 +82,18 @@ class Buffer:
         self.events = 0
         self.size_bytes = 0
 
-    def offer(self, piece: Slice) -> Sequence[int]:
+    def offer(self, piece: Slice, indexes: Sequence[int]) -> Sequence[int]:
         """Take what there is room for, errors first in line for the reserve; return the indexes that found none."""
-        size = piece.batch(self._form).size_bytes
+        whole = len(indexes) == len(piece)
+        size = piece.batch(self._form).size_bytes if whole else sum(self._size_of(piece, index) for index in indexes)
         room = self._bounds.events - self.events
-        if len(piece) <= room and (not self.events or self.size_bytes + size <= self._bounds.size_bytes):
-            self._push(piece, range(len(piece)), size)
+        if len(indexes) <= room and (not self.events or self.size_bytes + size <= self._bounds.size_bytes):
+            self._push(piece, indexes, size)
             return ()
         kept: list[int] = []
         held = 0
-        for index, level in enumerate(piece.levels):
-            limit = self._bounds.events + (self._bounds.reserve if level >= ERROR else 0)
+        for index in indexes:
+            limit = self._bounds.events + (self._bounds.reserve if piece.levels[index] >= ERROR else 0)
             line = self._size_of(piece, index)
             fits = self.size_bytes + held + line <= self._bounds.size_bytes
             if self.events + len(kept) < limit and (fits or self.events + len(kept) == 0):
@@ -101,7 +102,7 @@ class Buffer:
         if kept:
             self._push(piece, kept, held)
         taken = set(kept)
-        return [index for index in range(len(piece)) if index not in taken]
+        return [index for index in indexes if index not in taken]
 
     def next_pieces(self, max_events: int, max_bytes: int) -> list[Piece]:
         """Remove and return the pieces of the next batch, at least one event if there is any."""

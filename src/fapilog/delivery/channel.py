@@ -21,7 +21,7 @@ from fapilog.delivery.accounts import BUFFER_FULL
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
 from fapilog.delivery.plugin import caught, close_sink, ending, open_sink, open_sink_now, outcome
-from fapilog.delivery.slices import Piece, Slice
+from fapilog.delivery.slices import Piece, Slice, join
 from fapilog.diagnostics import attempt, describe
 from fapilog.errors import SinkError
 from fapilog.protocols import Format
@@ -45,8 +45,8 @@ class Channel(Protocol):
         """Open the sink and start whoever writes; a sink that cannot be opened is tried again."""
         ...
 
-    def offer(self, piece: Slice) -> None:
-        """Take a slice, which is already in the accounts; drops, counted, what finds no room."""
+    def offer(self, piece: Slice, indexes: Sequence[int]) -> None:
+        """Take events of a slice, which is in the accounts already; drops, counted, what finds no room."""
         ...
 
     async def caught_up(self) -> None:
@@ -87,16 +87,16 @@ class InlineChannel:
         self._opened = await open_sink(self.books)
         self._retry_at = self._clock.monotonic() + _REOPEN_SECONDS
 
-    def offer(self, piece: Slice) -> None:
+    def offer(self, piece: Slice, indexes: Sequence[int]) -> None:
         """Write the slice now."""
-        pieces: list[Piece] = [(piece, range(len(piece)))]
+        pieces: list[Piece] = [(piece, indexes)]
         if not self._opened and not self._reopened():
             self.books.settle(pieces, SinkError(_NOT_OPEN))
             return
         result: Any = None
         error: Exception | None = SinkError(_INTERRUPTED)
         try:
-            result, error = attempt(self._write, piece)
+            result, error = attempt(self._write, pieces)
         finally:
             # In a finally because a sink may raise what no one may catch; its events are counted all the same.
             if not inspect.isawaitable(result):
@@ -126,8 +126,8 @@ class InlineChannel:
             await close_sink(self.books)
         self._opened = False
 
-    def _write(self, piece: Slice) -> Any:
-        return self.books.sink.write(piece.batch(self._form))
+    def _write(self, pieces: Sequence[Piece]) -> Any:
+        return self.books.sink.write(join(pieces, self._form))
 
     async def _finish(self, result: Awaitable[None], pieces: Sequence[Piece]) -> None:
         self.books.settle(pieces, await outcome(result))
@@ -159,10 +159,10 @@ class ThreadChannel:
             self._stopping = False
         self._begin()
 
-    def offer(self, piece: Slice) -> None:
+    def offer(self, piece: Slice, indexes: Sequence[int]) -> None:
         """Leave the slice for the thread, a new one if the old one died."""
         with self._ready:
-            refused = self._buffer.offer(piece)
+            refused = self._buffer.offer(piece, indexes)
             self._ready.notify()
         self.books.drop([(piece, refused)], BUFFER_FULL)
         self._begin()
@@ -277,12 +277,12 @@ class LoopChannel:
         self._wake = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run(self._wake))
 
-    def offer(self, piece: Slice) -> None:
+    def offer(self, piece: Slice, indexes: Sequence[int]) -> None:
         """Leave the slice for the task."""
         with self._lock:
             if not self._buffer.events:
                 self._oldest = self._clock.monotonic()
-            refused = self._buffer.offer(piece)
+            refused = self._buffer.offer(piece, indexes)
         self.books.drop([(piece, refused)], BUFFER_FULL)
         if self._wake is not None:
             self._wake.set()

@@ -12,9 +12,14 @@ class Slice:
 
     It holds either captured records, when no stage wanted to see a dict, or flat dicts. Written by the worker; the
     accounting attributes belong to :class:`fapilog.delivery.accounts.Accounts` and its lock.
+
+    Attributes:
+        places: For each sink the indexes of the events that are routed to it; None: all events go to all sinks.
     """
 
-    __slots__ = ("_batches", "_events", "_parts", "_records", "_to_events", "_whole", "levels", "lost", "sinks")
+    __slots__ = (
+        "_batches", "_events", "_parts", "_records", "_to_events", "_whole", "levels", "lost", "places", "sinks",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -39,11 +44,18 @@ class Slice:
         self.sinks = 0
         self._whole = 0
         self._parts: bytearray | None = None
+        self.places: list[list[int]] | None = None
         self.lost: dict[int, tuple[str, str]] = {}
 
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.levels)
+
+    def skip(self, indexes: Sequence[int]) -> None:
+        """Note that one sink will not be given these events, before any of them is settled."""
+        parts = self._parts = self._parts or bytearray(len(self.levels))
+        for index in indexes:
+            parts[index] += 1
 
     def settled(self, indexes: Sequence[int]) -> Sequence[int]:
         """Note that one more sink has settled these events; return those that all sinks have now."""
@@ -73,7 +85,9 @@ class Slice:
             if form is not None:
                 records = self._records
                 lines = form.encode_events(self._events or ()) if records is None else form.encode_records(records)
-            batch = self._batches[name] = Batch(lines, self.events, len(self))
+            reshape = None if form is None else form.reshape
+            events = self.events if reshape is None else lambda: [reshape(event) for event in self.events()]
+            batch = self._batches[name] = Batch(lines, events, len(self))
         return batch
 
 
@@ -87,4 +101,4 @@ def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
         return pieces[0][0].batch(form)
     lines = [piece.batch(form).line(i) for piece, indexes in pieces for i in indexes] if form is not None else []
     count = sum(len(indexes) for _, indexes in pieces)
-    return Batch(lines, lambda: [piece.events()[i] for piece, indexes in pieces for i in indexes], count)
+    return Batch(lines, lambda: [piece.batch(form).events[i] for piece, indexes in pieces for i in indexes], count)

@@ -22,21 +22,22 @@ from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, bounds_for
 from fapilog.delivery.channel import Channel, InlineChannel, LoopChannel, ThreadChannel
+from fapilog.delivery.routing import Router, RoutingOptions
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult
 from fapilog.engine.flush import flush_mark
 from fapilog.engine.levels import LevelRules
+from fapilog.engine.notices import Notices
 from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue, QueueOptions
 from fapilog.engine.spans import SPAN_KEY, context_reader
-from fapilog.engine.stages import Stages
+from fapilog.engine.stages import FailMode, Stages
 from fapilog.engine.worker import Worker
 from fapilog.event import EventDict, Origin, to_event
-from fapilog.levels import WARNING, LevelTable
+from fapilog.levels import LevelTable
 from fapilog.protocols import Format, Sink
 from fapilog.units import parse_duration
 
 SHUTDOWN_TIMEOUT = "shutdown_timeout"
-SUMMARY_SECONDS = 5.0
 _POLL_SECONDS = 0.002
 
 
@@ -60,7 +61,9 @@ class EngineParts:
         batch: How batches are made.
         resource: Fields about the process on every event: service, env, version, host, pid.
         shutdown_timeout_seconds: How long a drain may take by default.
-        filters, enrichers, redactors, processors: The user's stages.
+        filters, enrichers, redactors, processors: The stages, in order.
+        routing: Which sinks get an event; None: all of them.
+        fail: What is left of an event whose redaction fails: ``"mask_all"`` or ``"drop"``.
         diagnostics: Where the engine says what goes wrong.
         clock: For pauses, ages and windows.
     """
@@ -76,6 +79,8 @@ class EngineParts:
     enrichers: Sequence[Any] = ()
     redactors: Sequence[Any] = ()
     processors: Sequence[Any] = ()
+    fail: FailMode = "mask_all"
+    routing: RoutingOptions | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     clock: Clock = SYSTEM_CLOCK
 
@@ -93,7 +98,12 @@ class Engine:
         self.queue = EventQueue(parts.queue, parts.levels, self._start, context_reader(), SPAN_KEY)
         self.queue.exit_patience = parts.shutdown_timeout_seconds
         self.started_at = parts.clock.monotonic()
-        self._stages = Stages(parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors)
+        self._stages = Stages(
+            parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors, parts.fail
+        )
+        sinks = [output.sink.name for output in parts.outputs]
+        routing = parts.routing
+        self._router = None if routing is None else Router(routing, sinks, parts.levels.number, parts.diagnostics)
         self._origins: dict[str, Origin] = {}
         self._adopted: set[Origin] = set()
         self._own = Origin("fapilog", self.queue)
@@ -107,8 +117,7 @@ class Engine:
         self._worker: Worker | None = None
         self._stopped = threading.Event()
         self._levels_lock = threading.RLock()
-        self._told = 0
-        self._tell_at = 0.0
+        self._notices = Notices(self.queue, self._own, self._stages, self.parts.clock)
 
     def after_fork(self) -> None:
         """Forget the parent's events and thread; for the child of a fork, before anything else runs there."""
@@ -286,9 +295,10 @@ class Engine:
             self.accounts,
             self._channels,
             self._stages,
+            self._router,
             self._to_events,
             self.parts.clock,
-            self._tell_drops,
+            self._notices,
             self.diagnostics,
         )
 
@@ -375,21 +385,6 @@ class Engine:
     def _to_events(self, records: Sequence[Any]) -> list[EventDict]:
         levels, resource = self.parts.levels, self.parts.resource
         return [to_event(record, levels, resource) for record in records]
-
-    def _tell_drops(self) -> None:
-        """Report new drops by one event, at most every few seconds; the worker calls it between slices."""
-        dropped = self.queue.dropped.total()
-        if dropped == self._told:
-            return
-        now = self.parts.clock.monotonic()
-        if not self._tell_at:
-            self._tell_at = now + SUMMARY_SECONDS
-        elif now >= self._tell_at:
-            fields = {"dropped": dropped - self._told, "reasons": dict(self.queue.dropped)}
-            self._told, self._tell_at = dropped, 0.0
-            empty: dict[str, Any] = {}
-            record = (time.time_ns(), WARNING, self._own, "events dropped", fields, empty, empty, empty, None, None)
-            self.queue.admit(record, may_await=False)
 
 
 def _nothing() -> None:

@@ -1,23 +1,50 @@
-"""The user's stages, in their fixed order: filters, enrichers, redactors, processors.
+"""The stages, in their fixed order: filters, enrichers, redactors, processors.
+
+    records ─┬─ only redactors that take records ──► records, redacted
+             └─ otherwise ─► dicts ─► filters ─► enrichers ─► redactors ─► processors ─► dicts
 
 A stage that raises is counted and reported, and the event goes on without it; only a redactor fails closed: what is
-left of the event is its time, level and logger, and a note.
+left of the event is its time, level and logger, and a note, or nothing, counted. What comes before the redactors, and they
+themselves, see secrets: of what they raise only the type and the place are reported.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fapilog.diagnostics import Diagnostics
 from fapilog.event import EventDict
-from fapilog.protocols import Enricher, Filter, Processor, Redactor
+from fapilog.protocols import Enricher, Filter, Processor, RecordRedactor, Redactor, Summarising, Summary
 
 UNREDACTED = "event withheld: a redactor failed"
+REDACTION_FAILED = "redaction_failed"
 _KEPT = ("timestamp", "level", "logger")
+
+FailMode = Literal["mask_all", "drop"]
+
+
+class HeldBack:
+    """What the stages did not let through of some events.
+
+    Attributes:
+        filtered: How many, by the name of the filter or processor.
+        dropped: How many, by reason: a redactor failed and the fail mode is ``"drop"``.
+    """
+
+    __slots__ = ("dropped", "filtered")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.filtered: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
 
 
 class Stages:
-    """What happens to an event between the queue and the sinks. Used by the worker alone."""
+    """What happens to an event between the queue and the sinks. Used by the worker alone.
+
+    Attributes:
+        raw: Whether records stay records, because nobody wants to see a dict.
+    """
 
     def __init__(
         self,
@@ -26,6 +53,7 @@ class Stages:
         enrichers: Sequence[Enricher] = (),
         redactors: Sequence[Redactor] = (),
         processors: Sequence[Processor] = (),
+        fail: FailMode = "mask_all",
     ) -> None:
         """Hold the callables; each list runs in the order given."""
         self._diagnostics = diagnostics
@@ -33,24 +61,46 @@ class Stages:
         self._enrichers = _named(enrichers)
         self._redactors = _named(redactors)
         self._processors = _named(processors)
+        self._summarising = [(name, keep) for name, keep in self._filters if isinstance(keep, Summarising)]
+        self._drops = fail == "drop"
+        staged = self._filters or self._enrichers or self._processors
+        self.raw = not staged and all(isinstance(redact, RecordRedactor) for _, redact in self._redactors)
 
-    def __bool__(self) -> bool:
-        """Tell whether there is any stage."""
-        return bool(self._filters or self._enrichers or self._redactors or self._processors)
+    def redact(self, records: Sequence[Any], held_back: HeldBack) -> Sequence[Any]:
+        """Return records redacted, where :attr:`raw` says that this is all there is to do."""
+        for name, redactor in self._redactors:
+            redact = redactor.redact_records
+            redacted, error = self._diagnostics.guard_private(f"redactor {name}", redact, records)
+            if error is not None:
+                # One of them is to blame: the others are not to suffer for it.
+                redacted = []
+                for record in records:
+                    one, error = self._diagnostics.guard_private(f"redactor {name}", redact, [record])
+                    if error is None:
+                        redacted += one
+                    elif self._drops:
+                        held_back.dropped[REDACTION_FAILED] += 1
+                    else:
+                        redacted.append((*record[:3], UNREDACTED, {}, {}, {}, {}, None, None))
+            records = redacted
+        return records
 
-    def apply(self, event: EventDict, held_back: Counter[str]) -> EventDict | None:
-        """Run all stages on one event; None if one held it back, counted in ``held_back`` under its name."""
+    def apply(self, event: EventDict, held_back: HeldBack) -> EventDict | None:
+        """Run all stages on one event; None if one held it back, counted in ``held_back``."""
         for name, keep in self._filters:
-            verdict, error = self._diagnostics.guard(f"filter {name}", keep, event)
+            verdict, error = self._diagnostics.guard_private(f"filter {name}", keep, event)
             if error is None and not verdict:
-                held_back[name] += 1
+                held_back.filtered[name] += 1
                 return None
         for name, enrich in self._enrichers:
-            more, _ = self._diagnostics.guard(f"enricher {name}", _pairs, enrich, event)
+            more, _ = self._diagnostics.guard_private(f"enricher {name}", _pairs, enrich, event)
             for key, value in more or ():
                 event.setdefault(key, value)
         for name, redact in self._redactors:
-            redacted, error = self._diagnostics.guard(f"redactor {name}", _expect_dict, redact, event)
+            redacted, error = self._diagnostics.guard_private(f"redactor {name}", _expect_dict, redact, event)
+            if error is not None and self._drops:
+                held_back.dropped[REDACTION_FAILED] += 1
+                return None
             if error is not None:
                 return {key: event[key] for key in _KEPT if key in event} | {"message": UNREDACTED}
             event = redacted
@@ -59,13 +109,22 @@ class Stages:
             if error is not None:
                 continue
             if processed is None:
-                held_back[name] += 1
+                held_back.filtered[name] += 1
                 return None
             event = processed
         return event
 
+    def due(self, *, final: bool) -> list[Summary]:
+        """Return what filters have to say about events that they held back; with ``final`` all of it."""
+        found: list[Summary] = []
+        for name, keep in self._summarising:
+            summaries, error = self._diagnostics.guard_private(f"filter {name}", keep.due, final)
+            if error is None:
+                found += summaries
+        return found
 
-def _named(stages: Iterable[Callable[..., Any]]) -> list[tuple[str, Callable[..., Any]]]:
+
+def _named(stages: Iterable[Callable[..., Any]]) -> list[tuple[str, Any]]:
     return [(str(getattr(s, "name", None) or getattr(s, "__name__", None) or type(s).__name__), s) for s in stages]
 
 

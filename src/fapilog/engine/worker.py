@@ -11,7 +11,6 @@ for and all that was submitted before that is settled.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,10 +18,12 @@ from fapilog.clock import Clock
 from fapilog.context import OWN_WORK
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.channel import Channel
+from fapilog.delivery.routing import NO_ROUTE, Router
 from fapilog.delivery.slices import Slice
 from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.engine.notices import Notices
 from fapilog.engine.queue import RECURSION, EventQueue
-from fapilog.engine.stages import Stages
+from fapilog.engine.stages import HeldBack, Stages
 from fapilog.event import EventDict
 
 BUSY_PAUSE_SECONDS = 0.005
@@ -48,9 +49,10 @@ class Worker:
         accounts: Accounts,
         channels: Sequence[Channel],
         stages: Stages,
+        router: Router | None,
         to_events: Callable[[Sequence[Any]], list[EventDict]],
         clock: Clock,
-        idle: Callable[[], None],
+        notices: Notices,
         diagnostics: Diagnostics,
     ) -> None:
         """Make a run; :meth:`run` is the thread's body.
@@ -59,10 +61,11 @@ class Worker:
             queue: Where records come from.
             accounts: The engine's books.
             channels: One for each sink.
-            stages: The user's callables.
+            stages: What happens to an event.
+            router: Decides which sinks get it; None for all.
             to_events: Makes flat dicts of records.
             clock: For the pauses.
-            idle: Called between slices, for what is due now and then.
+            notices: What the engine itself has to say.
             diagnostics: Where it is said if no slice can be made.
         """
         self._queue = queue
@@ -70,9 +73,11 @@ class Worker:
         self._channels = channels
         self._sink_accounts = [channel.books.account for channel in channels]
         self._stages = stages
+        self._router = router
         self._to_events = to_events
         self._clock = clock
-        self._idle = idle
+        self._notices = notices
+        self._said = False
         self._diagnostics = diagnostics
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sleeper: asyncio.Future[None] | None = None
@@ -97,7 +102,7 @@ class Worker:
             for channel in self._channels:
                 await channel.caught_up()
             now = self._clock.monotonic()
-            self._idle()
+            self._notices.between_slices()
             if taken:
                 last_event = now
                 if now - last_turn < _LOOP_TURN_SECONDS:
@@ -173,7 +178,7 @@ class Worker:
 
     def _account_for(self, records: list[tuple[Any, ...]]) -> None:
         """Hand records to the channels; whatever happens on the way, each is counted and the thread goes on."""
-        held_back: Counter[str] = Counter()
+        held_back = HeldBack()
         piece: Slice | None = None
         reason = "interrupted"
         try:
@@ -184,31 +189,56 @@ class Worker:
             if piece is None:
                 self._accounts.write_off(len(records), reason, self._sink_accounts)
         if piece is not None:
-            self._accounts.open_slice(piece, len(records), held_back, self._sink_accounts)
+            self._accounts.open_slice(
+                piece, len(records), held_back.filtered, self._sink_accounts, held_back.dropped
+            )
             try:
                 self._offer(piece)
             finally:
                 self._accounts.close_slice()
 
     def _offer(self, piece: Slice) -> None:
-        for channel in self._channels if len(piece) else ():
-            _, error = attempt(channel.offer, piece)
-            if error is not None:
-                channel.books.settle([(piece, range(len(piece)))], error)
+        everything: Sequence[int] = range(len(piece))
+        for number, channel in enumerate(self._channels):
+            indexes = everything if piece.places is None else piece.places[number]
+            if indexes:
+                _, error = attempt(channel.offer, piece, indexes)
+                if error is not None:
+                    channel.books.settle([(piece, indexes)], error)
 
-    def _slice(self, records: list[tuple[Any, ...]], held_back: Counter[str]) -> Slice:
-        if self._stages:
-            return self._staged(records, held_back)
-        return Slice(records, None, [record[1] for record in records], self._to_events)
+    def _slice(self, records: Sequence[tuple[Any, ...]], held_back: HeldBack) -> Slice:
+        events: list[Any]
+        if not self._stages.raw:
+            events, levels = self._staged(records, held_back)
+        else:
+            events = list(self._stages.redact(records, held_back))
+            levels = [record[1] for record in events]
+        places = None
+        if self._router is not None:
+            before = len(events)
+            events, levels, places = self._router.route(events, levels, self._to_events)
+            if len(events) < before:
+                held_back.filtered[NO_ROUTE] += before - len(events)
+        raw = self._stages.raw
+        piece = Slice(events if raw else None, None if raw else events, levels, self._to_events)
+        piece.places = places
+        return piece
 
     def _enough(self, now: float) -> bool:
         """Tell whether no more is taken although more may wait: a run that was asked to stop leaves it to the next."""
         if not self.stop_asked or self._queue.gone() < self.stop_at:
             self._passed_at = now
             return False
+        if not self._said:
+            self._said = True
+            if self._notices.last_words():
+                self.stop_at = self._queue.position()
+                return False
         return now - self._passed_at > _GRACE_SECONDS
 
-    def _staged(self, records: list[tuple[Any, ...]], held_back: Counter[str]) -> Slice:
+    def _staged(
+        self, records: Sequence[tuple[Any, ...]], held_back: HeldBack
+    ) -> tuple[list[EventDict], list[int]]:
         events: list[EventDict] = []
         levels: list[int] = []
         for record, event in zip(records, self._to_events(records), strict=True):
@@ -216,7 +246,7 @@ class Worker:
             if kept is not None:
                 events.append(kept)
                 levels.append(record[1])
-        return Slice(None, events, levels, self._to_events)
+        return events, levels
 
     def _settled(self) -> bool:
         for channel in self._channels:

@@ -14,7 +14,7 @@ visible ``\udXXX``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -73,12 +73,19 @@ class JsonFormat:
     Args:
         names: Names the levels.
         resource: Fields about the process, on every event.
+        reshape: Gives the flat dict another schema; default ``fapilog/1``, the flat dict itself.
     """
 
     name = "json"
 
-    def __init__(self, names: Names, resource: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        names: Names,
+        resource: Mapping[str, Any],
+        reshape: Callable[[EventDict], EventDict] | None = None,
+    ) -> None:
         """Start with nothing rendered."""
+        self.reshape = reshape
         self._names = names
         self._resource = resource
         self.reset()
@@ -93,6 +100,8 @@ class JsonFormat:
 
     def encode_records(self, records: Sequence[Any]) -> list[bytes]:
         """Return the lines of captured records."""
+        if self.reshape is not None:
+            return [self._whole(record) for record in records]
         lines: list[bytes] = []
         stamp = head = middle = b""
         millis = bound = local = shared = span = origin = part = None
@@ -131,10 +140,12 @@ class JsonFormat:
 
     def encode_events(self, events: Sequence[EventDict]) -> list[bytes]:
         """Return the lines of flat dicts."""
-        return [dump_event(event) for event in events]
+        reshape = self.reshape
+        return [dump_event(event if reshape is None else reshape(event)) for event in events]
 
     def _whole(self, record: Sequence[Any]) -> bytes:
-        return dump_event(to_event(record, self._names, self._resource))
+        event = to_event(record, self._names, self._resource)
+        return dump_event(event if self.reshape is None else self.reshape(event))
 
     def _head(self, levelno: int, logger: str) -> bytes:
         found = self._heads.get((levelno, logger))
@@ -192,13 +203,15 @@ def dump_event(event: EventDict) -> bytes:
 
 def all_finite(value: Any) -> bool:
     """Tell whether no float in a value is NaN or infinite; what is no plain container counts as not known."""
-    if isinstance(value, float):
+    # By the type: isinstance asks the object for its class, and what a user's stage has added may raise there.
+    kind = type(value)
+    if issubclass(kind, float):
         return math.isfinite(value)
-    if isinstance(value, dict):
+    if issubclass(kind, dict):
         return all(map(all_finite, value.values()))
-    if isinstance(value, list | tuple):
+    if issubclass(kind, list | tuple):
         return all(map(all_finite, value))
-    return value is None or isinstance(value, str | int)
+    return value is None or issubclass(kind, str | int)
 
 
 def json_safe(value: Any) -> Any:

@@ -31,6 +31,7 @@ class LogfmtFormat(TextFormat):
     """Writes events as logfmt, see the module and :class:`fapilog.serializers.text.TextFormat`."""
 
     name = "logfmt"
+    reshape = None
 
     def render(self, event: EventDict) -> str:
         """Return the line of an event."""

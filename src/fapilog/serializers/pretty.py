@@ -65,6 +65,7 @@ class PrettyFormat(TextFormat):
     """
 
     name = "pretty"
+    reshape = None
 
     def __init__(self, names: Names, resource: Mapping[str, Any], *, color: bool) -> None:
         """Start with the narrowest columns."""

@@ -26,7 +26,7 @@ class MemorySink:
     """
 
     blocks = False
-    format = None
+    format = "events"
 
     def __init__(self, max_events: int = 1000, name: str = "memory") -> None:
         """Start empty."""

@@ -23,7 +23,7 @@ from fapilog.protocols import Batch, Sink
 from fapilog.serializers.json import JsonFormat
 from fapilog.testing.fakes import EPOCH_NS
 
-FORMATS = ("json", "pretty", "logfmt", None)
+FORMATS = ("json", "pretty", "logfmt", "events", None)
 _MICROSECOND = 1_000
 
 

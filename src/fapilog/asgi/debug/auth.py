@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
-from fapilog.errors import ConfigError
+from fapilog.edge_options import check_token
 
 _GENERATED_BYTES = 24
 _MAX_QUERY_FIELDS = 20
@@ -35,13 +35,7 @@ class Token:
         Raises:
             ConfigError: If ``token`` is given but empty, blank, or not printable ASCII without blanks.
         """
-        if token is not None and not (isinstance(token, str) and token and all("!" <= c <= "~" for c in token)):
-            # What was given may be a secret with a stray newline, so it is not repeated.
-            given = "an empty string" if token == "" else f"a {type(token).__name__} of another form"
-            raise ConfigError(
-                f"with_debug_route(token): {given} cannot be used; allowed: None for a generated token, "
-                "or printable ASCII without blanks."
-            )
+        check_token(token)
         self.generated = token is None
         self._secret = token or secrets.token_urlsafe(_GENERATED_BYTES)
 

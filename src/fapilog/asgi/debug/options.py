@@ -2,10 +2,7 @@
 
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.link import make_link, tell
-from fapilog.errors import ConfigError
-
-DEFAULT_PATH = "/debug/logging"
-_NOT_IN_A_PATH = "?#% {}"
+from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions
 
 
 class DebugOptions:
@@ -17,8 +14,8 @@ class DebugOptions:
         announced: Whether there is no link to tell, or no more.
     """
 
-    def __init__(self, path: str = DEFAULT_PATH, token: str | None = None) -> None:
-        """Check both.
+    def __init__(self, path: str = DEBUG_PATH, token: str | None = None) -> None:
+        """Check both; see :class:`fapilog.edge_options.DebugRouteOptions`.
 
         Args:
             path: A plain absolute path without a slash at its end.
@@ -27,11 +24,9 @@ class DebugOptions:
         Raises:
             ConfigError: If one cannot be used.
         """
-        plain = isinstance(path, str) and path.startswith("/") and path.isascii() and path.isprintable()
-        if not plain or path.endswith("/") or "//" in path or any(c in path for c in _NOT_IN_A_PATH):
-            raise ConfigError.wrong("with_debug_route(path)", path, f'a plain path such as "{DEFAULT_PATH}"')
-        self.path = path
-        self.token = Token(token)
+        options = DebugRouteOptions(path, token)
+        self.path = options.path
+        self.token = Token(options.token)
         self.announced = not self.token.generated
 
     def announce(self) -> None:

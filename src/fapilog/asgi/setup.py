@@ -1,0 +1,47 @@
+"""What the options of an application mean for its edge: checked levels, the debug route, what is taken of ``logging``.
+
+``options`` is the value that a builder's ``options()`` returns.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+
+from fapilog import _runtime
+from fapilog.asgi.debug.options import DebugOptions
+from fapilog.stdlib.capture import capture_stdlib
+from fapilog.stdlib.servers import take_over_servers
+
+_ONLY_WITH_TOKEN = frozenset(("production", "hardened"))
+
+
+def check_levels(options: Any) -> None:
+    """Refuse levels that the process does not know; only its table of levels tells.
+
+    Raises:
+        ConfigError: If one is not known; it names the variable or method.
+    """
+    numbers = _runtime.origin("root").queue.levels
+    for option in ("level", "error_level"):
+        where = options.sources.get(f"asgi.{option}", f"with_access_log({option})")
+        numbers.number(getattr(options.asgi, option), where)
+    if options.stdlib is not None and options.stdlib.level is not None:
+        numbers.number(options.stdlib.level, options.sources.get("stdlib.level", "capture_stdlib(level)"))
+
+
+def debug_route(options: Any) -> DebugOptions | None:
+    """Return where the debug route stands, or None; in production there is none without a token of its own."""
+    asked = options.debug_route
+    if asked is None or (asked.token is None and options.preset in _ONLY_WITH_TOKEN):
+        return None
+    return DebugOptions(asked.path, asked.token)
+
+
+def captures(options: Any) -> ExitStack:
+    """Take over what is to be taken over of ``logging``, until the stack is closed."""
+    with ExitStack() as stack:
+        if options.servers:
+            stack.enter_context(take_over_servers(completion_events=options.asgi.access_log))
+        taken = options.stdlib
+        if taken is not None:
+            stack.enter_context(capture_stdlib(level=taken.level, loggers=taken.loggers, source=taken.source))
+        return stack.pop_all()

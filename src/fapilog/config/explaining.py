@@ -1,0 +1,73 @@
+"""What pydantic refused, in the words of the option's own check, with the variable or setting it is about.
+
+Pydantic's own words are the last resort; then of what was given only the type is told, because nobody here knows
+whether it is a secret.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fapilog.config import environment
+from fapilog.config.environment import Said
+from fapilog.config.options import Options, merge, missing
+from fapilog.errors import ConfigError
+
+
+def explain(error: ValidationError, said: Said, parts: Mapping[str, type]) -> ConfigError:
+    """Return the error to raise instead of pydantic's.
+
+    Args:
+        error: What pydantic raised for ``said.values``.
+        said: What was said, and where.
+        parts: The settings that have options of their own.
+    """
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    given = said.values.get(name)
+    place = said.places.get(name, f"Settings({name})")
+    if name in parts and isinstance(given, Mapping):
+        return _explain_part(name, parts[name], given, said)
+    if name in parts:
+        return ConfigError.hidden(place, given, f"options by name, or {parts[name].__name__}")
+    return _told(lambda: merge(Options(), {name: given}), place, given, first)
+
+
+def _explain_part(name: str, kind: type, given: Mapping[str, Any], said: Said) -> ConfigError:
+    whole = said.places.get(name, name)
+    places = {option: said.places.get(f"{name}.{option}", f"{whole}: {option}") for option in given}
+    for option in missing(kind, given):
+        in_code = any("(" in place for place in places.values())
+        place = f"Settings({name}.{option})" if in_code else environment.variable_of(name, option)
+        others = ", ".join(dict.fromkeys(places.values()))
+        return ConfigError(f"is not set, and {others or name} cannot do without it.").at(place)
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    needed = [option for option in given if option in missing(kind, {})]
+    for option in dict.fromkeys((*needed, *given)):
+        alone = {key: given[key] for key in (*needed, option)}
+        wrong = _refusal(adapter, alone)
+        if wrong is not None:
+            return _told(lambda values=alone: kind(**values), places[option], given[option], wrong)  # type: ignore[misc]
+    wrong = _refusal(adapter, given) or {}
+    return _told(lambda: kind(**given), " with ".join(dict.fromkeys(places.values())), dict(given), wrong)
+
+
+def _refusal(adapter: TypeAdapter[Any], values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    try:
+        adapter.validate_python(dict(values))
+    except ValidationError as error:
+        return error.errors(include_url=False)[0]
+    return None
+
+
+def _told(check: Callable[[], object], place: str, given: Any, refusal: Mapping[str, Any]) -> ConfigError:
+    """Return what the option's own check says, or pydantic's message without what was given."""
+    cause = refusal.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return cause.at(place)
+    try:
+        check()
+    except ConfigError as error:
+        return error.at(place)
+    return ConfigError.hidden(place, given, str(refusal.get("msg", "what the table of options says")))

@@ -1,0 +1,66 @@
+"""What happens to an event, in order: the stages that options ask for, and the fields of the process.
+
+    filters     the user's ─► plug-ins'
+    enrichers   the user's ─► plug-ins'
+    redactors   the user's ─► plug-ins' ─► the built-in one
+    processors  the user's ─► plug-ins' ─► size guard
+
+The built-in redactor has the last look, so that it sees what all others have put in; the size guard measures what is
+left after everything.
+"""
+
+import os
+from typing import Any, NamedTuple
+
+from fapilog.coerce import to_plain_fields
+from fapilog.config.options import Options
+from fapilog.enrichers.kubernetes import kubernetes_fields
+from fapilog.enrichers.runtime import runtime_fields
+from fapilog.plugins import load
+from fapilog.processors.size_guard import SizeGuard
+from fapilog.redaction.redactor import Redactor
+
+
+class PipelineStages(NamedTuple):
+    """The stages, each list in the order it runs."""
+
+    filters: list[Any]
+    enrichers: list[Any]
+    redactors: list[Any]
+    processors: list[Any]
+
+
+def redactor_of(options: Options) -> Redactor | None:
+    """Return the built-in redactor, or None if redaction is switched off."""
+    return Redactor(options.redaction) if options.redaction.enabled else None
+
+
+def stages_of(options: Options, redactor: Redactor | None) -> PipelineStages:
+    """Return the stages that the options ask for.
+
+    Raises:
+        ConfigError: If a plug-in cannot be used.
+    """
+    redactors = [*options.redactors, *_plugins("redactors", options)]
+    if redactor is not None:
+        redactors.append(redactor)
+    processors = [*options.processors, *_plugins("processors", options)]
+    if options.size_guard is not None:
+        processors.append(SizeGuard(options.size_guard))
+    return PipelineStages(
+        filters=[*options.filters, *_plugins("filters", options)],
+        enrichers=[*options.enrichers, *_plugins("enrichers", options)],
+        redactors=redactors,
+        processors=processors,
+    )
+
+
+def resource_of(options: Options, redactor: Redactor | None) -> dict[str, Any]:
+    """Return the fields that every event of the process carries: looked up once, and redacted once."""
+    pod = {} if options.kubernetes is None else kubernetes_fields(options.kubernetes, os.environ)
+    known = {**pod, **to_plain_fields(options.context), **runtime_fields(options.service, os.environ)}
+    return known if redactor is None else dict(redactor.fields(known))
+
+
+def _plugins(group: str, options: Options) -> list[Any]:
+    return load(group, options.plugins, options.sources.get(f"plugins.{group}"))

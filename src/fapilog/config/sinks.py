@@ -1,0 +1,74 @@
+"""The builders' methods that say where events go."""
+
+import os
+from typing import Literal, Self
+
+from fapilog.config.base import Filling
+from fapilog.config.parts import FILE_BYTES, FileOptions, StdoutOptions
+from fapilog.errors import ConfigError
+from fapilog.protocols import Sink
+from fapilog.sinks.memory import MemorySink
+
+
+class SinkMethods(Filling):
+    """One method for each kind of sink. Without a preset the sinks are those that were added, standard output if none.
+
+    With one they come on top; a sink of the same name takes the place of the preset's.
+    """
+
+    def add_stdout(
+        self,
+        format: Literal["auto", "json", "pretty", "logfmt"] = "auto",  # noqa: A002 - fixed by the design
+        *,
+        name: str = "stdout",
+    ) -> Self:
+        """Write to standard output; ``"auto"`` is pretty on a terminal and JSON elsewhere.
+
+        Args:
+            format: How.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        self._sinks.append(StdoutOptions(format, name))
+        return self
+
+    def add_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int | str | None = FILE_BYTES,
+        interval: float | str | None = None,
+        max_files: int | None = None,
+        max_total_bytes: int | str | None = None,
+        compress: bool = False,
+        name: str = "file",
+    ) -> Self:
+        """Write to a file with rotation; see :class:`fapilog.sinks.file.FileSink`.
+
+        Args:
+            path: The live file; rotated ones stand beside it.
+            max_bytes: Rotate before it grows over this; None never.
+            interval: Rotate at multiples of this duration, such as ``"1h"``; default never.
+            max_files: Keep so many rotated files; default all.
+            max_total_bytes: Keep so many bytes, the live file counted as ``max_bytes``; default all.
+            compress: Compress rotated files with gzip, in the background.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        place = os.fspath(path) if isinstance(path, os.PathLike) else path
+        choice = FileOptions(place, max_bytes, interval, max_files, max_total_bytes, compress, name)
+        self._sinks.append(choice)
+        return self
+
+    def add_memory(self, max_events: int = 1000, *, name: str = "memory") -> Self:
+        """Keep the last events in memory; for tests, see :class:`fapilog.sinks.memory.MemorySink`."""
+        try:
+            sink = MemorySink(max_events=max_events, name=name)
+        except ConfigError as error:
+            raise error.at("add_memory(max_events)") from None
+        return self.add_sink(sink)
+
+    def add_sink(self, sink: Sink) -> Self:
+        """Write to a sink of your own; see :class:`fapilog.protocols.Sink`."""
+        if not isinstance(sink, Sink):
+            raise ConfigError.wrong("add_sink(sink)", sink, "an object with name, open, write and close")
+        self._sinks.append(sink)
+        return self

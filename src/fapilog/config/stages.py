@@ -1,0 +1,126 @@
+"""The builders' methods that say what happens to an event."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from fapilog.config.base import Filling
+from fapilog.config.options import added
+from fapilog.enrichers.kubernetes import PODINFO
+from fapilog.plugins import PluginsGiven
+from fapilog.protocols import Enricher, Filter, Processor, Redactor
+from fapilog.redaction.presets import RedactionPreset
+
+
+class StageMethods(Filling):
+    """Filters, enrichers, redactors, processors: the built-in ones by options, the user's as callables."""
+
+    def with_filter(self, *filters: Filter) -> Self:
+        """Add callables that take the event dict and return whether to keep it."""
+        return self._add("filters", filters)
+
+    def with_enricher(self, *enrichers: Enricher) -> Self:
+        """Add callables that take the event dict and return fields to add, never over those it has."""
+        return self._add("enrichers", enrichers)
+
+    def with_kubernetes(
+        self,
+        *,
+        enabled: bool | None = None,
+        labels: Sequence[str] = (),
+        annotations: Sequence[str] = (),
+        path: str = PODINFO,
+    ) -> Self:
+        """Put the pod's name, namespace and node on every event, as far as the downward API tells them.
+
+        Args:
+            enabled: None (default) looks only in a pod, True everywhere, False nowhere.
+            labels: Names of the pod's labels to add.
+            annotations: Names of its annotations to add.
+            path: Where the downward API volume is mounted.
+        """
+        return self._put("kubernetes", enabled=enabled, labels=labels, annotations=annotations, path=path)
+
+    def with_redactor(self, *redactors: Redactor) -> Self:
+        """Add callables that take the event dict and return it redacted; if one raises, the event is withheld."""
+        return self._add("redactors", redactors)
+
+    def with_redaction(
+        self,
+        *presets: str | RedactionPreset,
+        fields: Sequence[str] = (),
+        patterns: Sequence[str | re.Pattern[str]] = (),
+        allow: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        fail: Literal["mask_all", "drop"] | None = None,
+        max_text: int | None = None,
+        enabled: bool = True,
+    ) -> Self:
+        """Hide more than the preset does, or say what is harmless. Credentials are hidden without this call.
+
+        What is given comes on top of what the preset, the environment and earlier calls say.
+
+        Args:
+            presets: Rule sets by name: ``"PII"``, ``"GDPR_PII"``, ``"CCPA_PII"``, ``"HIPAA_PHI"``, ``"PCI_DSS"``, …
+            fields: Names and dotted paths whose value is masked: ``"user.*.email"``.
+            patterns: Regular expressions; the match, or its group ``secret``, is masked in every text.
+            allow: Names and dotted paths that are harmless, whatever the other rules say.
+            remove: Names and dotted paths that are left out.
+            fail: What is left of an event whose redaction raises: ``"mask_all"`` (default) time, level, logger and a
+                note; ``"drop"`` nothing, counted.
+            max_text: Cut texts over so many characters.
+            enabled: False for no redaction at all.
+        """
+        said = {"presets": presets, "fields": fields, "patterns": patterns, "allow": allow, "remove": remove}
+        before = self._changes.get("redaction", {})
+        lists = {name: added(before.get(name), values) for name, values in said.items() if values != ()}
+        self._part("redaction", fail=fail, max_text=max_text)
+        return self._put("redaction", **lists, enabled=enabled)
+
+    def with_processor(self, *processors: Processor) -> Self:
+        """Add callables that take the event dict and return the one to go on with, or None to hold it back."""
+        return self._add("processors", processors)
+
+    def with_size_guard(self, max_bytes: int | str = "256 KB", *, protected: Sequence[str] = ()) -> Self:
+        """Cut what would make too long a line, and say so in it.
+
+        Args:
+            max_bytes: How long a line may be: bytes, or such as ``"256 KB"``, the default.
+            protected: Names of fields that are never cut.
+        """
+        return self._put("size_guard", max_bytes=max_bytes, protected=protected)
+
+    def with_schema(self, name: Literal["grouped", "ecs", "otel", "gcp", "datadog"] | None) -> Self:
+        """Write JSON lines in another shape than fapilog's own; None for that."""
+        return self._set(schema=name)
+
+    def with_plugins(
+        self,
+        *,
+        sinks: PluginsGiven = (),
+        filters: PluginsGiven = (),
+        enrichers: PluginsGiven = (),
+        redactors: PluginsGiven = (),
+        processors: PluginsGiven = (),
+        allow: Sequence[str] = (),
+        deny: Sequence[str] = (),
+    ) -> Self:
+        """Use plug-ins of other distributions, by name; nothing that is not named is imported.
+
+        Each kind is names, ``"quiet,loud"`` or a list, or names with options: ``{"quiet": {"loggers": ["health"]}}``.
+
+        Args:
+            sinks: Where events go, beside the other sinks.
+            filters: Run after those of code.
+            enrichers: Run after those of code.
+            redactors: Run after those of code.
+            processors: Run after those of code.
+            allow: If not empty, only these may be used: ``"quiet"`` or ``"filters:quiet"``.
+            deny: These may not be used; wins over ``allow``.
+        """
+        said = {
+            "sinks": sinks, "filters": filters, "enrichers": enrichers, "redactors": redactors,
+            "processors": processors, "allow": allow, "deny": deny,
+        }  # fmt: skip
+        # What is not said here is left to the environment.
+        return self._put("plugins", **{name: value for name, value in said.items() if value != ()})

@@ -1,0 +1,190 @@
+"""Redaction of plain values: first a look whether anything is to be hidden, and only then a copy without it.
+
+    fields ──gather──► names all known as harmless?  texts, joined, without anything that looks like a secret?
+                          │ yes: the same object goes on, which is nearly every event
+                          └ no: rewrite ─► a new dict; name rules by name, path rules by place, text rules by content
+
+A value is never changed in place: what the caller logged may be shared by many events.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fapilog.coerce import MASK, cut_text, to_plain, to_text
+from fapilog.redaction.names import KEEP, REMOVE, SIZE, Action
+from fapilog.redaction.paths import PathRules, State
+from fapilog.redaction.text import TextRules
+
+_KEPT_NAMES = 4_096
+_LARGEST_HARMLESS = 10**11
+_NOTE = re.compile(r"<[0-9]+ (?:characters|items)>")
+_ROOM_FOR_NOTE = 64
+_BEYOND_CUT = 4_096
+_PLAIN = frozenset({str, int, float, bool, type(None), dict, list})
+
+
+class Walk:
+    """The rules, and what is known of names. Used by one thread at a time.
+
+    Args:
+        verdict: Says what is to be done with a field of some name, at any depth.
+        paths: What is sensitive by its place.
+        text: What is sensitive by content.
+        max_text: Texts longer than so many characters are cut, None for no limit. Exceptions are not cut.
+
+    Attributes:
+        harmless: Names at the root of an event that no rule is about, as far as known; at most 4 096.
+    """
+
+    def __init__(self, verdict: Callable[[str], Action], paths: PathRules, text: TextRules, max_text: int | None) -> None:
+        """Start with nothing known."""
+        self._verdict = verdict
+        self._paths = paths
+        self._text = text
+        self._max_text = max_text
+        self._longest = (max_text or 0) + _ROOM_FOR_NOTE
+        self._actions: dict[str, Action] = {}
+        self._shown: dict[str, str] = {}
+        self.harmless: set[str] = set()
+        self._harmless_below: set[str] = set()
+
+    def gather(self, fields: Mapping[str, Any], texts: list[str], *, root: bool) -> bool:
+        """Add all texts of a mapping to ``texts``; False if a name or value in it may have to be hidden."""
+        harmless = self.harmless if root else self._harmless_below
+        if not harmless.issuperset(fields) and not self._learn(fields, harmless, root=root):
+            return False
+        return self._gather_values(fields.values(), texts)
+
+    def hides(self, texts: list[str]) -> bool:
+        """Tell whether one of the texts may hold something to hide, or is too long."""
+        if self._max_text is not None and max(map(len, texts), default=0) > self._longest:
+            return True
+        return self._text.may_hide("\n".join(texts))
+
+    def rewrite(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields of an event's root redacted, as a new dict."""
+        return self._mapping(fields, self._paths.start)
+
+    def put(self, redacted: dict[str, Any], name: str, value: Any) -> None:
+        """Put one field of an event's root redacted into a dict, unless a rule removes it."""
+        self._put(redacted, name, value, self._paths.start)
+
+    def text(self, text: str) -> str:
+        """Return a text redacted, and cut if it is too long: the same object if there is nothing to do."""
+        if self._max_text is None or len(text) <= self._longest:
+            return self._text.clean(text) if self._text.may_hide(text) else text
+        # What the cut would go through is recognised whole before, and what the cut lays open after it.
+        head = self._text.clean(text[: self._max_text + _BEYOND_CUT])[: self._max_text]
+        return self._text.clean(head + cut_text(text, 0))
+
+    def content(self, value: Any) -> Any:
+        """Return a plain value with its texts redacted by content alone, none of them cut."""
+        if type(value) is str:
+            return self._text.clean(value)
+        if type(value) is dict:
+            return {key: self.content(item) for key, item in value.items()}
+        return [self.content(item) for item in value] if type(value) is list else value
+
+    def _gather_values(self, values: Iterable[Any], texts: list[str]) -> bool:
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                texts.append(value)
+            elif kind is int:
+                if value > _LARGEST_HARMLESS:
+                    texts.append(str(value))
+            elif kind is dict:
+                if not self.gather(value, texts, root=False):
+                    return False
+            elif kind is list:
+                if not self._gather_values(value, texts):
+                    return False
+            elif kind not in _PLAIN:
+                return False
+        return True
+
+    def _learn(self, names: Iterable[str], harmless: set[str], *, root: bool) -> bool:
+        """Find out whether no rule is about any of the names, and remember those."""
+        for name in names:
+            if type(name) is not str or self._action(name) != KEEP or self._name(name) != name:
+                return False
+            if root and self._paths.step(self._paths.start, name) is not None:
+                return False
+            if len(harmless) >= _KEPT_NAMES:
+                harmless.clear()
+            harmless.add(name)
+        return True
+
+    def _action(self, name: str) -> Action:
+        action = self._actions.get(name)
+        if action is None:
+            if len(self._actions) >= _KEPT_NAMES:
+                self._actions.clear()
+            action = self._actions[name] = self._verdict(name)
+        return action
+
+    def _name(self, name: str) -> str:
+        """Return a name redacted: it may be a secret itself, where a dict is keyed by them."""
+        shown = self._shown.get(name)
+        if shown is None:
+            if len(self._shown) >= _KEPT_NAMES:
+                self._shown.clear()
+            shown = self._shown[name] = self._text.clean(name)
+        return shown
+
+    def _mapping(self, fields: Mapping[str, Any], state: State | None) -> dict[str, Any]:
+        redacted: dict[str, Any] = {}
+        for key, value in fields.items():
+            self._put(redacted, key if type(key) is str else to_text(key), value, state)
+        return redacted
+
+    def _put(self, redacted: dict[str, Any], name: str, value: Any, state: State | None) -> None:
+        below = None if state is None else self._paths.step(state, name)
+        action = self._action_at(below) or self._action(name)
+        if action == REMOVE:
+            return
+        shown = self._name(name)
+        while shown in redacted:
+            shown += "_"
+        redacted[shown] = self._value(value, action, below)
+
+    def _list(self, values: list[Any], state: State | None) -> list[Any]:
+        redacted = []
+        for index, value in enumerate(values):
+            below = None if state is None else self._paths.step(state, index)
+            action = self._action_at(below) or KEEP
+            if action != REMOVE:
+                redacted.append(self._value(value, action, below))
+        return redacted
+
+    def _action_at(self, state: State | None) -> Action | None:
+        return None if state is None else self._paths.action(state)
+
+    def _value(self, value: Any, action: Action, state: State | None) -> Any:
+        if action == SIZE and (note := _size_note(value)) is not None:
+            return note
+        if action not in (KEEP, SIZE):
+            return MASK
+        kind = type(value)
+        if kind not in _PLAIN:
+            # A stage put it there; this is what a serialiser would make of it.
+            value = to_plain(value)
+            kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if kind is dict:
+            return self._mapping(value, state)
+        if kind is list:
+            return self._list(value, state)
+        if kind is int and value > _LARGEST_HARMLESS:
+            digits = str(value)
+            return value if self._text.clean(digits) == digits else MASK
+        return value
+
+
+def _size_note(value: Any) -> str | None:
+    """Return what stands for a bulk value, which is not looked into; None for one that has no size."""
+    if type(value) is str:
+        return value if value == MASK or _NOTE.fullmatch(value) else f"<{len(value)} characters>"
+    return f"<{len(value)} items>" if type(value) in (dict, list) else None

@@ -1,0 +1,88 @@
+"""The three roads by which an option is said, for tests that take every option along each."""
+
+import inspect
+import re
+from typing import Any
+
+from fapilog.config.options import STAGES
+from fapilog.config.settings import Settings
+from fapilog.config.table import Line, lines
+from fapilog.fastapi import FastAPIBuilder
+
+LINES = lines()
+SAID_BY_VARIABLE = [line for line in LINES if line.variable]
+_METHOD = re.compile(r"(\w+)\((\*{0,2})(\w+)\)")
+
+
+def name_of(line: Line) -> str:
+    """Return a test's name for an option."""
+    return f"{line.part}.{line.option}" if line.part else line.option
+
+
+def in_settings(line: Line, value: Any) -> Settings:
+    """Say an option in code, with what its part cannot do without."""
+    if not line.part:
+        return Settings(**{line.option: value})
+    return Settings(**{line.part: {**needed(line), line.option: value}})
+
+
+def place_in_settings(line: Line) -> str:
+    """Return how an error names it."""
+    return f"Settings({name_of(line)})"
+
+
+def by_method(line: Line, value: Any) -> FastAPIBuilder:
+    """Say an option by the method that the table names; a tuple for a method that takes several is spread."""
+    builder = FastAPIBuilder()
+    found = _METHOD.fullmatch(line.method)
+    assert found, line
+    method, stars, parameter = getattr(builder, found[1]), found[2], found[3]
+    signature = inspect.signature(method)
+    variadic = (
+        parameter in signature.parameters and signature.parameters[parameter].kind is inspect.Parameter.VAR_POSITIONAL
+    )
+    if stars == "*" or variadic:
+        method(*value if isinstance(value, tuple) else (value,))
+    elif stars == "**":
+        method(key=value)
+    else:
+        assert parameter in signature.parameters, line
+        others = {
+            name: NEEDED[name]
+            for name, it in signature.parameters.items()
+            if name != parameter
+            and it.default is inspect.Parameter.empty
+            and it.kind in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY)
+        }
+        method(**others, **{parameter: value})
+    return builder
+
+
+NEEDED: dict[str, Any] = {"path": "app.log", "policy": "wait", "per_second": 5, "rate": 0.5}
+
+
+def needed(line: Line) -> dict[str, Any]:
+    """Return values for the options that a part cannot do without, but for this one."""
+    return {
+        other.option: NEEDED[other.option]
+        for other in LINES
+        if other.part == line.part and other.default == "needed" and other.option != line.option
+    }
+
+
+def variables_of(line: Line, text: str) -> dict[str, str]:
+    """Return the variables that say an option and what its part cannot do without."""
+    others = {
+        other.variable: str(NEEDED[other.option])
+        for other in LINES
+        if other.part and other.part == line.part and other.default == "needed"
+    }
+    return {**others, line.variable: text}
+
+
+def is_text(line: Line) -> bool:
+    """Tell whether any text will do for it."""
+    return line.unit == "text" and line.option != "preset"
+
+
+CODE_ONLY = ("sinks", *STAGES)

@@ -1,0 +1,161 @@
+"""What options become: stages in their order, redacted process fields, formats, sinks by name."""
+
+import json
+from typing import Any
+
+import pytest
+
+import fapilog
+from fapilog.config.options import Options
+from fapilog.errors import ConfigError
+from fapilog.sinks.memory import MemorySink
+from fapilog.testing import FailingSink, RecordingSink
+
+TOKEN = "4f8a9c2e7b1d4f8a9c2e7b1d"
+
+
+def logged(builder: fapilog.LoggerBuilder, **fields: Any) -> list[dict[str, Any]]:
+    """Return the events of one log call, as the builder's engine delivers them."""
+    sink = MemorySink(name="caught")
+    logger = builder.add_sink(sink).build()
+    logger.info("message", **fields)
+    logger.drain()
+    return sink.events
+
+
+def test_stages_run_in_their_order() -> None:
+    """Filters, enrichers, redactors, processors, and of each kind in the order they were given."""
+    ran: list[str] = []
+
+    def stage(name: str, result: Any) -> Any:
+        def run(event: dict[str, Any]) -> Any:
+            ran.append(name)
+            return event if result is ... else result
+
+        return run
+
+    builder = (
+        fapilog.LoggerBuilder()
+        .with_processor(stage("processor", ...))
+        .with_redactor(stage("redactor", ...))
+        .with_enricher(stage("enricher", {"more": 1}))
+        .with_filter(stage("filter 1", True), stage("filter 2", True))
+    )
+    (event,) = logged(builder)
+
+    assert ran == ["filter 1", "filter 2", "enricher", "redactor", "processor"]
+    assert event["more"] == 1
+
+
+def test_the_built_in_redactor_has_the_last_look() -> None:
+    """A redactor of the user's and an enricher may put in a secret; neither gets it past."""
+    builder = (
+        fapilog.LoggerBuilder()
+        .with_enricher(lambda _: {"api_key": TOKEN})
+        .with_redactor(lambda event: {**event, "note": f"Bearer {TOKEN}"})
+    )
+    (event,) = logged(builder)
+
+    assert (event["api_key"], event["note"]) == ("***", "Bearer ***")
+
+
+def test_redaction_is_on_without_a_word_and_can_be_switched_off() -> None:
+    """In every preset, and without one."""
+    for name in (None, *fapilog.list_presets()):
+        builder = fapilog.LoggerBuilder() if name is None else fapilog.LoggerBuilder().with_preset(name)
+        assert logged(builder, password="hunter2")[0]["password"] == "***"
+    assert logged(fapilog.LoggerBuilder().with_redaction(enabled=False), password="p")[0]["password"] == "p"
+
+
+def test_the_fields_of_the_process_are_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of ``with_context``, the service and the pod; the process's own names stay."""
+    monkeypatch.setenv("POD_NAME", f"pod-Bearer {TOKEN}")
+    builder = (
+        fapilog.LoggerBuilder()
+        .with_context(password="hunter2", url="https://u:p4ss@host/", region="eu")
+        .with_service("shop", version=f"Bearer {TOKEN}")
+        .with_kubernetes(enabled=True)
+    )
+    (event,) = logged(builder)
+
+    assert TOKEN not in json.dumps(event)
+    assert (event["password"], event["region"], event["service"]) == ("***", "eu", "shop")
+    assert "p4ss" not in event["url"]
+    assert isinstance(event["pid"], int)
+
+
+@pytest.mark.parametrize(("fail", "expected"), [("mask_all", ["event withheld: a redactor failed"]), ("drop", [])])
+def test_a_redactor_that_raises_fails_closed(fail: Any, expected: list[str]) -> None:
+    """By the mode that was asked for, never open; what it said is not repeated."""
+
+    def broken(event: dict[str, Any]) -> dict[str, Any]:
+        raise ValueError(event["password"])
+
+    events = logged(fapilog.LoggerBuilder().with_redactor(broken).with_redaction(fail=fail), password="hunter2")
+
+    assert [event["message"] for event in events] == expected
+    assert "hunter2" not in json.dumps(events)
+
+
+def test_what_a_sink_says_is_scrubbed(capfd: pytest.CaptureFixture[str]) -> None:
+    """A driver may put its connection string into an error."""
+    failing = FailingSink(lambda: RuntimeError(f"cannot reach postgres://u:{TOKEN}@db/logs"))
+    fapilog.LoggerBuilder().add_sink(failing).with_level("INFO").build().info("event")
+    fapilog.get_logger().drain()
+    err = capfd.readouterr().err
+
+    assert "cannot reach postgres://" in err
+    assert TOKEN not in err
+
+
+def test_the_size_guard_measures_what_is_left_after_all_others() -> None:
+    """A processor of the user's may make an event long."""
+    builder = (
+        fapilog.LoggerBuilder().with_size_guard("2 KB").with_processor(lambda event: {**event, "blob": "x" * 9_000})
+    )
+    (event,) = logged(builder)
+
+    assert "size_guard" in event
+    assert len(json.dumps(event)) < 2_500
+
+
+def test_a_schema_shapes_json_lines() -> None:
+    """Of each JSON sink; a word that is none is refused."""
+    recording = RecordingSink()
+    logged(fapilog.LoggerBuilder().with_schema("ecs").add_sink(recording), order=7)
+    (line,) = recording.lines
+
+    assert json.loads(line)["log.level"] == "INFO"
+    with pytest.raises(ConfigError, match=r"^with_schema\(name\): 'esc' is not known; .*mean 'ecs'"):
+        fapilog.LoggerBuilder().with_schema("esc")  # type: ignore[arg-type]
+
+
+def test_two_sinks_may_not_have_one_name() -> None:
+    """A drain's figures, and routes, go by them."""
+    builder = fapilog.LoggerBuilder().add_stdout("json").add_stdout("logfmt")
+    with pytest.raises(ConfigError, match=r"^add_sink\(sink.name\): 'stdout' "):
+        builder.build()
+    builder = fapilog.LoggerBuilder().add_stdout("json").add_stdout("logfmt", name="second")
+    assert [sink.name for sink in builder.options().sinks] == ["stdout", "second"]
+
+
+def test_an_unknown_format_of_a_sink_is_refused() -> None:
+    """A sink of the user's names one of ours."""
+    with pytest.raises(ConfigError, match=r"^sink.format: 'xml' is not known; allowed: events, json, logfmt, pretty"):
+        fapilog.LoggerBuilder().add_sink(RecordingSink(format="xml")).build()
+
+
+def test_a_plug_in_that_cannot_be_had_names_who_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The method, or the variable."""
+    with pytest.raises(ConfigError, match=r"^with_plugins\(filters\): 'nowhere' is not known"):
+        fapilog.LoggerBuilder().with_plugins(filters="nowhere").build()
+    monkeypatch.setenv("FAPILOG_PLUGINS__SINKS", '{"nowhere": {"token": "s3cr3t"}}')
+    with pytest.raises(ConfigError, match=r"^FAPILOG_PLUGINS__SINKS: 'nowhere' is not known") as caught:
+        fapilog.LoggerBuilder().build()
+    assert "s3cr3t" not in str(caught.value) + repr(fapilog.Settings()) + repr(fapilog.LoggerBuilder().options())
+
+
+def test_options_are_a_value() -> None:
+    """Equal if they say the same, whichever road they came."""
+    assert Options() == Options(sources={"level": "FAPILOG_LEVEL"})
+    assert "secret" not in repr(Options(context={"password": "secret"}, name="secret"))
