@@ -17,6 +17,7 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 WINDOW_SECONDS = 60.0
 _KEPT = 50
 _TEXT_LIMIT = 500
+_SCRUBBED_LIMIT = 20_000
 _TYPE_NAME = type.__dict__["__name__"].__get__
 
 
@@ -71,12 +72,10 @@ class Diagnostics:
         """Call a plug-in; if it raises, count and report that under ``kind``, and return the exception second."""
         result, error = attempt(function, *args)
         if error is not None:
-            self.report(kind, describe(error))
+            self.report(kind, self.describe(error))
         return result, error
 
-    def guard_private(
-        self, kind: str, function: Callable[..., Any], /, *args: Any
-    ) -> tuple[Any, Exception | None]:
+    def guard_private(self, kind: str, function: Callable[..., Any], /, *args: Any) -> tuple[Any, Exception | None]:
         """Do the same as :meth:`guard` for a plug-in that sees secrets: only the type and the place are reported."""
         result, error = attempt(function, *args)
         if error is not None:
@@ -84,15 +83,20 @@ class Diagnostics:
         return result, error
 
     def scrubbed(self, text: str) -> str:
-        """Return a text without the secrets in it; if even that fails, nothing of it."""
+        """Return a text, at most 20 000 characters of it, without the secrets in it; if that fails, nothing of it."""
         if self._scrub is None:
             return text
-        clean, error = attempt(self._scrub, text)
+        clean, error = attempt(self._scrub, text[:_SCRUBBED_LIMIT])
         return clean if error is None else f"<withheld: {type_name(error)}>"
+
+    def describe(self, error: BaseException) -> str:
+        """Return ``Type: message`` on one line, without the secrets in it."""
+        # Before it is cut and its lines are joined, or a part of a secret that is none by itself would be left.
+        return describe(error, self.scrubbed)
 
     def report(self, kind: str, text: str) -> None:
         """Count one occurrence of ``kind`` and say it scrubbed, unless that kind was said within the window."""
-        text = one_line(self.scrubbed(text))
+        kind, text = one_line(self.scrubbed(kind)), one_line(self.scrubbed(text))
         now = self.clock.monotonic()
         with self._lock:
             self._counts[kind] += 1
@@ -116,12 +120,12 @@ class Diagnostics:
             return list(self._recent)
 
 
-def describe(error: BaseException) -> str:
-    """Return ``Type: message`` on one line, whatever the exception's ``__str__`` does."""
+def describe(error: BaseException, scrub: Callable[[str], str] = str.__str__) -> str:
+    """Return ``Type: message`` on one line, whatever the exception's ``__str__`` does; the message scrubbed first."""
     text, failed = attempt(str, error)
     if failed is not None:
         return f"{type_name(error)}: <unprintable: {type_name(failed)}>"
-    line = one_line(str.__str__(text))
+    line = one_line(scrub(str.__str__(text)))
     return f"{type_name(error)}: {line}" if line else type_name(error)
 
 

@@ -54,15 +54,20 @@ def by_method(line: Line, value: Any) -> FastAPIBuilder:
             and it.default is inspect.Parameter.empty
             and it.kind in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY)
         }
-        method(**others, **{parameter: value})
+        together = TOGETHER.get(found[1], {})
+        method(**{**others, **({} if parameter in ("rate", "target_per_second") else together), parameter: value})
     return builder
 
 
+TOGETHER: dict[str, dict[str, Any]] = {"with_sampling": {"rate": 0.5}}
+"""What a method's other parameters do not do without, although each has a default."""
 NEEDED: dict[str, Any] = {"path": "app.log", "policy": "wait", "per_second": 5, "rate": 0.5}
 
 
 def needed(line: Line) -> dict[str, Any]:
     """Return values for the options that a part cannot do without, but for this one."""
+    if line.part == "sampling" and line.option not in ("rate", "target_per_second"):
+        return {"rate": 0.5}
     return {
         other.option: NEEDED[other.option]
         for other in LINES
@@ -77,6 +82,7 @@ def variables_of(line: Line, text: str) -> dict[str, str]:
         for other in LINES
         if other.part and other.part == line.part and other.default == "needed"
     }
+    others |= {f"FAPILOG_{line.part}__{name}".upper(): str(value) for name, value in needed(line).items()}
     return {**others, line.variable: text}
 
 

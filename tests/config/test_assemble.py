@@ -7,6 +7,7 @@ import pytest
 
 import fapilog
 from fapilog.config.options import Options
+from fapilog.delivery.routing import Route
 from fapilog.errors import ConfigError
 from fapilog.sinks.memory import MemorySink
 from fapilog.testing import FailingSink, RecordingSink
@@ -153,6 +154,47 @@ def test_a_plug_in_that_cannot_be_had_names_who_asked_for_it(monkeypatch: pytest
     with pytest.raises(ConfigError, match=r"^FAPILOG_PLUGINS__SINKS: 'nowhere' is not known") as caught:
         fapilog.LoggerBuilder().build()
     assert "s3cr3t" not in str(caught.value) + repr(fapilog.Settings()) + repr(fapilog.LoggerBuilder().options())
+
+
+def test_routes_send_events_to_sinks_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By methods and by variables; calls add up."""
+    first, second = MemorySink(name="first"), MemorySink(name="second")
+    builder = fapilog.LoggerBuilder().add_sink(first).add_sink(second)
+    monkeypatch.setenv("FAPILOG_ROUTING__ROUTES", '[{"to": "first", "levels": ["ERROR"]}]')
+    monkeypatch.setenv("FAPILOG_ROUTING__FALLBACK", "second")
+    by_variables = builder.build()
+    by_variables.info("1")
+    by_variables.error("2")
+    by_variables.drain()
+    builder.with_routing(Route("second", levels="ERROR"), fallback="first").with_routing({"to": "first", "logger": "x"})
+    by_methods = builder.build()
+    by_methods.info("3")
+    by_methods.error("4")
+    by_methods.drain()
+
+    assert [event["message"] for event in first.events] == ["2", "3"]
+    assert [event["message"] for event in second.events] == ["1", "4"]
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("ROUTES", '[{"to": "nowhere"}]', "'nowhere' is not known"),
+        ("ROUTES", '[{"to": "caught", "levels": ["LOUD"]}]', "'LOUD' is not known"),
+        ("ROUTES", '[{"to": "caught", "levle": "ERROR"}]', "'levle' is not known"),
+        ("ROUTES", '[{"levels": ["ERROR"]}]', ""),
+        ("ROUTES", '[{"to": "caught", "when": "always"}]', ""),
+        ("ROUTES", "caught", ""),
+        ("FALLBACK", "nowhere", "'nowhere' is not known"),
+    ],
+)
+def test_a_wrong_route_of_a_variable_names_the_variable(
+    option: str, text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only the engine knows the names."""
+    monkeypatch.setenv(f"FAPILOG_ROUTING__{option}", text)
+    with pytest.raises(ConfigError, match=rf"^FAPILOG_ROUTING__{option}: .*{said}"):
+        logged(fapilog.LoggerBuilder())
 
 
 def test_options_are_a_value() -> None:

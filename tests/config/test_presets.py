@@ -6,9 +6,10 @@ import pytest
 
 import fapilog
 from fapilog.config.parts import StdoutOptions
-from fapilog.config.presets import PRESETS, TABLE, preset
+from fapilog.config.presets import HARDENED, PRESETS, TABLE, preset
 from fapilog.edge_options import DebugRouteOptions
 from fapilog.errors import ConfigError
+from fapilog.redaction.options import RedactionOptions
 
 NAMES = ["minimal", "dev", "production", "fastapi", "serverless", "hardened"]
 
@@ -43,8 +44,20 @@ def test_a_preset_is_what_its_row_says(name: str) -> None:
     assert options.level == row.level
     assert stdout.format == row.sinks.partition(" + ")[0].removeprefix("stdout ").lower()
     assert options.queue.policy == row.full_queue.partition(" ")[0]
-    if row.full_queue == "wait 50 ms":
-        assert options.queue.wait_seconds == 0.05
+    assert options.queue.wait_seconds == 0.05
+    rules = {"credentials": "CREDENTIALS", "content patterns": "CONTENT_PATTERNS"}
+    assert list(options.redaction.presets) == [rules[word] for word in row.redaction.split(" + ")]
+    assert options.redaction.enabled
+
+
+def test_hardened_is_refused_until_there_is_a_journal() -> None:
+    """With the reason; what it will be is a value already: closed, complete, never dropping for haste."""
+    with pytest.raises(ConfigError, match=r"^with_preset\(name\): 'hardened' cannot be used; .*journal"):
+        fapilog.LoggerBuilder().with_preset("hardened")
+    assert "hardened" not in fapilog.list_presets()
+    assert HARDENED.redaction == RedactionOptions(("CREDENTIALS", "PCI_DSS", "HIPAA_PHI"), fail="mask_all")
+    assert [sink.name for sink in HARDENED.sinks] == ["stdout", "file"]
+    assert HARDENED.queue.policy == "wait"
 
 
 def test_minimal_is_the_same_as_no_preset() -> None:

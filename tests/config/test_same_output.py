@@ -18,7 +18,7 @@ from fapilog.config.settings import parts_of_settings
 SAID: dict[str, Any] = {
     "preset": "production",
     "name": "shop",
-    "level": "DEBUG",
+    "level": "debug,quiet=error",
     "service": {"name": "orders", "version": "1.2", "env": "test"},
     "queue": {"capacity": 500, "reserve": 50, "max_bytes": "8 MB", "policy": "wait", "wait_seconds": None},
     "batch": {"max_events": 10, "max_bytes": "64 KB", "max_age_seconds": "20ms"},
@@ -38,12 +38,17 @@ SAID: dict[str, Any] = {
     "debug_route": {"path": "/figures", "token": "t0ken"},
     "stdlib": {"level": "DEBUG", "loggers": ["library"], "source": True},
     "servers": False,
+    "sampling": {"rate": 1.0, "by": "trace", "target_per_second": None, "exempt": "WARNING"},
+    "rate_limit": {"per_second": 1000.0, "burst": 2000, "key": ["logger", "message"], "max_keys": 50},
+    "first_seen": {"key": ["number", "message", "logger", "path"], "window": "1h", "max_keys": 500},
+    "dedupe": {"window": "1h", "key": ["message", "number", "logger", "path"], "max_keys": 500},
     "redaction": {
         "presets": ["PII"], "fields": ["card", "user.*.name"], "remove": ["internal"], "patterns": ["key-[0-9]{4,9}"],
         "allow": ["token_usage"], "fail": "drop", "max_text": 200, "enabled": True,
     },
     "kubernetes": {"enabled": True, "labels": ["team"], "annotations": ["note"], "path": "podinfo"},
     "size_guard": {"max_bytes": "64 KB", "protected": ["order"]},
+    "routing": {"routes": [{"to": ["stdout", "disk"], "logger": "shop"}], "fallback": ["disk", "stdout"]},
     "plugins": {
         "sinks": [], "filters": [], "enrichers": [], "redactors": [], "processors": [], "allow": ["x"], "deny": ["y"],
     },
@@ -53,7 +58,7 @@ SAID: dict[str, Any] = {
 BY_METHODS = """
 def told(builder):
     return (
-        builder.with_preset("production").with_name("shop").with_level("DEBUG")
+        builder.with_preset("production").with_name("shop").with_level("debug,quiet=error")
         .with_service("orders", version="1.2", env="test")
         .with_queue(capacity=500, reserve=50, max_bytes="8 MB").with_backpressure("wait", wait_seconds=None)
         .with_batch(max_events=10, max_bytes="64 KB", max_age_seconds="20ms")
@@ -64,10 +69,15 @@ def told(builder):
         )
         .with_context(region="eu", shard=7).with_shutdown_timeout("4s").with_diagnostics(enabled=False)
         .with_kubernetes(enabled=True, labels=["team"], annotations=["note"], path="podinfo")
+        .with_sampling(1.0, by="trace", exempt="WARNING")
+        .with_rate_limit(1000.0, burst=2000, key=["logger", "message"], max_keys=50)
+        .with_first_seen(key=["number", "message", "logger", "path"], window="1h", max_keys=500)
+        .with_dedupe(window="1h", key=["message", "number", "logger", "path"], max_keys=500)
         .with_redaction(
             "PII", fields=["card", "user.*.name"], remove=["internal"], patterns=["key-[0-9]{4,9}"],
             allow=["token_usage"], fail="drop", max_text=200, enabled=True,
         )
+        .with_routing({"to": ["stdout", "disk"], "logger": "shop"}, fallback=["disk", "stdout"])
         .with_size_guard("64 KB", protected=["order"]).with_plugins(allow=["x"], deny=["y"])
     )
 
@@ -96,6 +106,7 @@ ROADS = {"methods": BY_METHODS, "settings": BY_SETTINGS, "variables": BY_VARIABL
 
 SCRIPT = """
 from fapilog import LoggerBuilder, bind_context
+import fapilog
 from road import told
 
 logger = told(LoggerBuilder()).build()
@@ -103,6 +114,7 @@ bind_context(request_id="r-1", tenant="t")
 for number in range(60):
     logger.debug("step", number=number, password="hunter2", card="4111 1111 1111 1111")
 logger.bind(order=7).error("failed with Bearer abcdefghijklmnop123456", items=["a", {"token": "x"}])
+fapilog.get_logger("quiet.one").warning("not this")
 logger.info("used key-12345", user={"name": "ann", "id": 7}, internal=1, token_usage=3)
 logger.info("too long", order="o" * 100, text="x" * 100_000)
 logger.log("WARNING", "last of %s", "all")

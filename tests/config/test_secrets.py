@@ -20,7 +20,7 @@ VALID: dict[str, Any] = {
     "context": {"password": CANARY},
 }
 """What an option takes that a text alone is not."""
-CLOSED = frozenset({"preset", "presets", "trusted_proxies", "sinks"})
+CLOSED = frozenset({"preset", "presets", "routes", "trusted_proxies", "sinks"})
 """What takes no text of one's own: names of a list, networks, objects."""
 
 

@@ -1,4 +1,4 @@
-"""No text takes more than linear time, whatever stands in it: a megabyte of almost-secrets is looked at like any other."""
+"""No text takes more than linear time: a megabyte of almost-secrets is looked at like any other."""
 
 import re
 import time
@@ -8,7 +8,7 @@ import pytest
 from fapilog.redaction.text import KINDS, TextRules
 from tests.redaction.corpus.names import is_secret_name
 
-SMALL, LARGE = 64 * 1024, 512 * 1024
+SMALL, LARGE = 16 * 1024, 128 * 1024
 MEGABYTE = 1024 * 1024
 RULES = TextRules(KINDS, is_secret_name, [re.compile(r"EMP-\d{6}")])
 
@@ -109,7 +109,7 @@ def text_of(attack: str, size: int) -> str:
 def seconds(attack: str, size: int) -> float:
     text = text_of(attack, size)
     best = float("inf")
-    for _ in range(3):
+    for _ in range(2):
         began = time.process_time()
         RULES.may_hide(text)
         RULES.clean(text)

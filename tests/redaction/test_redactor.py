@@ -27,7 +27,15 @@ EVERYTHING = RedactionOptions(
 )
 
 secrets = st.sampled_from(
-    ["hunter2", TOKEN, f"see {TOKEN} there", "password=hunter2", "https://bob:pw@db/x", "4111 1111 1111 1111", "x" * 400]
+    [
+        "hunter2",
+        TOKEN,
+        f"see {TOKEN} there",
+        "password=hunter2",
+        "https://bob:pw@db/x",
+        "4111 1111 1111 1111",
+        "x" * 400,
+    ]
 )
 harmless = st.sampled_from(["", "order placed", "12:30:01", "/orders/7", "EUR", "a=b", "c0ffee"])
 keys = st.sampled_from(
@@ -160,7 +168,14 @@ def test_what_is_allowed_is_shown_but_not_what_is_recognised_by_content() -> Non
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("abc", "<3 characters>"), ("", "<0 characters>"), ([1, 2], "<2 items>"), ({"a": TOKEN}, "<1 items>"), (7, 7), (None, None)],
+    [
+        ("abc", "<3 characters>"),
+        ("", "<0 characters>"),
+        ([1, 2], "<2 items>"),
+        ({"a": TOKEN}, "<1 items>"),
+        (7, 7),
+        (None, None),
+    ],
 )
 def test_bulk_fields_show_their_size_alone(value: Any, shown: Any) -> None:
     """Bodies are nobody's business in a log; numbers and nothing have no size."""
@@ -217,7 +232,9 @@ def test_memory_for_names_and_texts_is_bounded() -> None:
     redactor = Redactor(RedactionOptions())
 
     for number in range(10_000):
-        redactor.redact_records([record(f"message {number}", fields={f"name{number}": f"value {number}"}, bound={"n": number})])
+        redactor.redact_records(
+            [record(f"message {number}", fields={f"name{number}": f"value {number}"}, bound={"n": number})]
+        )
 
     assert len(redactor._known) <= 4_096 + 2
     assert len(redactor._walk.harmless) <= 4_096

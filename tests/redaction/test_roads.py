@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
-from starlette.testclient import TestClient
 
 import fapilog
 from fapilog import Sensitive, bind_context, context_scope, get_logger
@@ -19,10 +18,10 @@ from fapilog.errors import SinkError
 from fapilog.fastapi import FastAPIBuilder
 from fapilog.sinks.memory import MemorySink
 from fapilog.stdlib import capture_stdlib
-from tests.redaction.canaries import CANARIES, Canaries
+from tests.hosts.driver import running
+from tests.redaction.canaries import AWS, BEARER, GITHUB, PASSWORD, PEM, SECRETS, SIGNED_URL, URL, found_in
 
 PRESETS = ["minimal", "dev", "production", "fastapi", "serverless"]
-BEARER, GITHUB, PASSWORD, URL, AWS = CANARIES.bearer, CANARIES.github, CANARIES.password, CANARIES.url, CANARIES.aws
 
 
 class Talkative:
@@ -65,13 +64,17 @@ def log_everywhere(logger: Any) -> int:
     bound.info("by bound logger")
     logger.info(f"message with {BEARER} and {GITHUB} and {URL}")
     logger.info("args %s %s", {"password": PASSWORD}, GITHUB)
-    logger.info("args %(password)s", {"password": PASSWORD, "x": 1}, secret=PASSWORD)
+    logger.info("args password=%(password)s", {"password": PASSWORD, "x": 1}, secret=PASSWORD)
     logger.info("bad args %d", GITHUB)
-    logger.info("fields", password=PASSWORD, nested={"deep": [{"Api-Key": PASSWORD}, GITHUB]}, url=CANARIES.signed_url)
+    logger.info("fields", password=PASSWORD, nested={"deep": [{"Api-Key": PASSWORD}, GITHUB]}, url=SIGNED_URL)
     logger.info("keys", clients={GITHUB: 1})
-    logger.info("headers", headers={"Authorization": BEARER, "Cookie": f"sid={PASSWORD}"}, raw_headers=[f"Authorization: {BEARER}"])
+    logger.info(
+        "headers",
+        headers={"Authorization": BEARER, "Cookie": f"sid={PASSWORD}"},
+        raw_headers=[f"Authorization: {BEARER}"],
+    )
     logger.info("text", dump=json.dumps({"password": PASSWORD, "inner": json.dumps({"api_key": PASSWORD})}))
-    logger.info("pem", pem=CANARIES.pem)
+    logger.info("pem", pem=PEM)
     logger.info("marked", card=Sensitive(PASSWORD))
     logger.info("bytes", blob=BEARER.encode(), path=Path(f"/tmp/{GITHUB}"))
     try:
@@ -92,7 +95,7 @@ def test_no_secret_reaches_a_sink_by_any_road_of_a_log_call(sinks, capfd) -> Non
     text = whole(logger, memory, file, capfd)
 
     assert len(memory.events) == count
-    assert CANARIES.found_in(text) == []
+    assert found_in(text) == []
 
 
 def test_none_by_the_standard_library(sinks, capfd) -> None:
@@ -112,10 +115,11 @@ def test_none_by_the_standard_library(sinks, capfd) -> None:
     logger.drain()
 
     assert len(memory.events) == 3
-    assert CANARIES.found_in(text) == []
+    assert found_in(text) == []
 
 
-def test_none_by_a_request(tmp_path: Path, capfd) -> None:
+@pytest.mark.asyncio
+async def test_none_by_a_request(tmp_path: Path, capfd) -> None:
     """Headers, path, user agent, request id, annotations, an exception of the application; and the debug route."""
     memory = MemorySink()
     builder = FastAPIBuilder().with_preset("fastapi").add_sink(memory).add_file(tmp_path / "app.log")
@@ -124,7 +128,7 @@ def test_none_by_a_request(tmp_path: Path, capfd) -> None:
 
     @app.get("/reset/{token}")
     async def reset(token: str, request: Request) -> dict[str, str]:
-        annotate(card_token=PASSWORD, callback=CANARIES.signed_url)
+        annotate(card_token=PASSWORD, callback=SIGNED_URL)
         get_logger("shop").info("asked for %s", str(request.url))
         raise RuntimeError(f"no such token {token}")
 
@@ -132,15 +136,15 @@ def test_none_by_a_request(tmp_path: Path, capfd) -> None:
         "Authorization": BEARER, "Cookie": f"sid={PASSWORD}", "X-Note": GITHUB, "User-Agent": f"curl {BEARER}",
         "X-Request-ID": AWS,
     }  # fmt: skip
-    with TestClient(app, raise_server_exceptions=False) as client:
-        client.get(f"/reset/{GITHUB}?access_token={PASSWORD}", headers=headers)
-        page = client.get("/debug/logging", headers={"Authorization": "Bearer reader-token"})
+    async with running(app) as server:
+        await server.get(f"/reset/{GITHUB}?access_token={PASSWORD}", headers=headers)
+        page = await server.get("/debug/logging", headers={"Authorization": "Bearer reader-token"})
     out = capfd.readouterr()
     text = "\n".join([repr(memory.events), (tmp_path / "app.log").read_text(), out.out, out.err, page.text])
 
     assert page.status_code == 200
     assert [event["message"] for event in memory.events][-1] == "request_failed"
-    assert CANARIES.found_in(text) == []
+    assert found_in(text) == []
 
 
 @pytest.mark.parametrize("kind", ["filter", "enricher", "redactor"])
@@ -157,7 +161,7 @@ def test_a_stage_that_raises_with_a_secret_does_not_tell_it(kind: str, capfd) ->
     err = capfd.readouterr().err
 
     assert "ValueError" in err
-    assert CANARIES.found_in(err + repr(memory.events) + repr(result)) == []
+    assert found_in(err + repr(memory.events) + repr(result)) == []
 
 
 def test_the_canaries_would_be_seen(capfd) -> None:
@@ -168,4 +172,4 @@ def test_the_canaries_would_be_seen(capfd) -> None:
         log_everywhere(logger)
     logger.drain()
 
-    assert set(CANARIES.found_in(repr(memory.events))) == set(Canaries.SECRETS)
+    assert set(found_in(repr(memory.events))) == set(SECRETS)

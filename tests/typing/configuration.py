@@ -1,10 +1,12 @@
 """What a type checker sees of the builders and settings. Checked by mypy and pyright in strict mode, never run."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
 from fapilog import AsyncLoggerBuilder, LoggerBuilder, Settings, get_logger, list_presets
+from fapilog.delivery.routing import Route
 from fapilog.fastapi import FastAPIBuilder
 from fapilog.litestar import FapilogPlugin
 
@@ -41,6 +43,8 @@ def methods() -> LoggerBuilder:
     assert_type(builder.with_shutdown_timeout("5s").with_diagnostics(enabled=False), LoggerBuilder)
     assert_type(builder.add_stdout("json", name="out").add_file(Path("a.log"), name="disk"), LoggerBuilder)
     assert_type(builder.add_memory(10, name="last").with_settings(Settings(level="INFO")), LoggerBuilder)
+    assert_type(builder.with_routing(Route("errors", levels=("ERROR",)), fallback="disk"), LoggerBuilder)
+    assert_type(builder.with_redaction("PII", fields=["card"], patterns=[re.compile("x")], fail="drop"), LoggerBuilder)
     return builder
 
 

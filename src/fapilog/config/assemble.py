@@ -11,7 +11,8 @@ from fapilog.config.pipeline import redactor_of, resource_of, stages_of
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.engine import Engine, EngineParts, Output
 from fapilog.errors import ConfigError
-from fapilog.levels import LevelTable
+from fapilog.filters.level import parse_directives
+from fapilog.levels import INFO, LevelTable
 from fapilog.plugins import load
 from fapilog.processors.schema import Schema, schema_named
 from fapilog.protocols import Format, Sink
@@ -31,7 +32,7 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
         ConfigError: If an option cannot be used; nothing is left open then.
     """
     redactor = redactor_of(options)
-    stages = stages_of(options, redactor)
+    stages = stages_of(options, redactor, levels)
     resource = resource_of(options, redactor)
     reshape = None if options.schema is None else schema_named(options.schema)
     formats: dict[str, Format] = {}
@@ -39,25 +40,34 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     sinks += load("sinks", options.plugins, options.sources.get("plugins.sinks"))
     _check_names(sinks)
     outputs = [_output(sink, formats, levels, resource, reshape) for sink in sinks]
-    return Engine(
-        EngineParts(
-            levels=levels,
-            level=levels.number(options.level, options.sources.get("level", "with_level(level)")),
-            outputs=outputs,
-            queue=options.queue,
-            batch=options.batch,
-            resource=resource,
-            shutdown_timeout_seconds=parse_duration(options.shutdown_timeout, "with_shutdown_timeout(seconds)"),
-            filters=stages.filters,
-            enrichers=stages.enrichers,
-            redactors=stages.redactors,
-            processors=stages.processors,
-            fail=options.redaction.fail,
-            diagnostics=Diagnostics(
-                write=None if options.diagnostics else _silent, scrub=None if redactor is None else redactor.text
-            ),
-        )
+    thresholds = parse_directives(options.level, levels.number, options.sources.get("level", "with_level(level)"))
+    parts = EngineParts(
+        levels=levels,
+        level=INFO if thresholds.default is None else thresholds.default,
+        level_overrides=thresholds.loggers,
+        outputs=outputs,
+        queue=options.queue,
+        batch=options.batch,
+        resource=resource,
+        shutdown_timeout_seconds=parse_duration(options.shutdown_timeout, "with_shutdown_timeout(seconds)"),
+        filters=stages.filters,
+        enrichers=stages.enrichers,
+        redactors=stages.redactors,
+        processors=stages.processors,
+        fail=options.redaction.fail,
+        routing=options.routing,
+        diagnostics=Diagnostics(
+            write=None if options.diagnostics else _silent, scrub=None if redactor is None else redactor.text
+        ),
     )
+    try:
+        return Engine(parts)
+    except ConfigError as error:
+        # Only here are the names of sinks and levels known, which routes go by.
+        place = options.sources.get("routing.fallback" if "fallback" in error.where else "routing.routes")
+        if place is None or not error.where.startswith(("with_routing(", "Route(")):
+            raise
+        raise error.at(place) from None
 
 
 def _silent(_: str) -> None:

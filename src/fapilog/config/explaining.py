@@ -4,7 +4,9 @@ Pydantic's own words are the last resort; then of what was given only the type i
 whether it is a secret.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +15,8 @@ from fapilog.config import environment
 from fapilog.config.environment import Said
 from fapilog.config.options import Options, merge, missing
 from fapilog.errors import ConfigError
+
+_OPTION = re.compile(r"\(\*{0,2}(\w+)\)")
 
 
 def explain(error: ValidationError, said: Said, parts: Mapping[str, type]) -> ConfigError:
@@ -38,19 +42,28 @@ def _explain_part(name: str, kind: type, given: Mapping[str, Any], said: Said) -
     whole = said.places.get(name, name)
     places = {option: said.places.get(f"{name}.{option}", f"{whole}: {option}") for option in given}
     for option in missing(kind, given):
-        in_code = any("(" in place for place in places.values())
-        place = f"Settings({name}.{option})" if in_code else environment.variable_of(name, option)
+        place = _place(name, option, places)
         others = ", ".join(dict.fromkeys(places.values()))
         return ConfigError(f"is not set, and {others or name} cannot do without it.").at(place)
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    whole_refusal = _refusal(adapter, given) or {}
+    cause = whole_refusal.get("ctx", {}).get("error")
+    named = _OPTION.search(cause.where) if isinstance(cause, ConfigError) else None
+    if named and named[1] in {item.name for item in fields(kind)}:
+        return cause.at(places.get(named[1]) or _place(name, named[1], places))
     needed = [option for option in given if option in missing(kind, {})]
     for option in dict.fromkeys((*needed, *given)):
         alone = {key: given[key] for key in (*needed, option)}
         wrong = _refusal(adapter, alone)
         if wrong is not None:
             return _told(lambda values=alone: kind(**values), places[option], given[option], wrong)  # type: ignore[misc]
-    wrong = _refusal(adapter, given) or {}
-    return _told(lambda: kind(**given), " with ".join(dict.fromkeys(places.values())), dict(given), wrong)
+    return _told(lambda: kind(**given), " with ".join(dict.fromkeys(places.values())), dict(given), whole_refusal)
+
+
+def _place(part: str, option: str, places: Mapping[str, str]) -> str:
+    """Return where an option that nobody has said would have to be said: where its siblings are."""
+    in_code = any("(" in place for place in places.values())
+    return f"Settings({part}.{option})" if in_code else environment.variable_of(part, option)
 
 
 def _refusal(adapter: TypeAdapter[Any], values: Mapping[str, Any]) -> Mapping[str, Any] | None:

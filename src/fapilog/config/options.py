@@ -14,11 +14,16 @@ from fapilog import checks
 from fapilog.config.parts import SinkChoice, StdoutOptions
 from fapilog.config.showing import show_fields
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.routing import RoutingOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.enrichers.kubernetes import KubernetesOptions
 from fapilog.enrichers.runtime import ServiceOptions
 from fapilog.errors import ConfigError
+from fapilog.filters.dedupe import DedupeOptions
+from fapilog.filters.first_seen import FirstSeenOptions
+from fapilog.filters.rate_limit import RateLimitOptions
+from fapilog.filters.sampling import SamplingOptions
 from fapilog.plugins import PluginOptions
 from fapilog.processors.schema import schema_named
 from fapilog.processors.size_guard import SizeGuardOptions
@@ -51,11 +56,16 @@ class Options:
         debug_route: Where the figures are answered; default nowhere.
         stdlib: Which records of ``logging`` are taken while the application runs; default none.
         servers: Whether the loggers of the server (uvicorn, gunicorn, hypercorn) are taken over. Default True.
+        sampling: What share of the events goes on; default all.
+        rate_limit: How many events of a kind go on a second; default all.
+        first_seen: Whether only the first event of a kind goes on in a while; default no.
+        dedupe: Whether repetitions are summed up; default no.
         redaction: What is hidden. Its lists add up from layer to layer: naming more never takes a preset's rules away;
             ``enabled`` does.
         filters, enrichers, redactors, processors: The user's stages, in the order they run.
         size_guard: How long an event's line may be; default as long as it is.
         schema: The shape of JSON lines; default fapilog's own, ``fapilog/1``.
+        routing: Which events go to which sinks; default all to each.
         plugins: Sinks and stages of other distributions, by name.
         preset: The name of the preset that this began with.
         sources: Which variables or settings the values came from; what is not in it came from code.
@@ -75,6 +85,10 @@ class Options:
     debug_route: DebugRouteOptions | None = None
     stdlib: StdlibOptions | None = None
     servers: bool = True
+    sampling: SamplingOptions | None = None
+    rate_limit: RateLimitOptions | None = None
+    first_seen: FirstSeenOptions | None = None
+    dedupe: DedupeOptions | None = None
     redaction: RedactionOptions = RedactionOptions()
     filters: tuple[Filter, ...] = ()
     enrichers: tuple[Enricher, ...] = ()
@@ -82,6 +96,7 @@ class Options:
     processors: tuple[Processor, ...] = ()
     size_guard: SizeGuardOptions | None = None
     schema: Literal["grouped", "ecs", "otel", "gcp", "datadog"] | None = None
+    routing: RoutingOptions | None = None
     plugins: PluginOptions = PluginOptions()
     preset: str = "minimal"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)

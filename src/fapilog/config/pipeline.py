@@ -1,6 +1,6 @@
 """What happens to an event, in order: the stages that options ask for, and the fields of the process.
 
-    filters     the user's ─► plug-ins'
+    filters     sampling ─► rate limit ─► first seen ─► dedupe ─► the user's ─► plug-ins'
     enrichers   the user's ─► plug-ins'
     redactors   the user's ─► plug-ins' ─► the built-in one
     processors  the user's ─► plug-ins' ─► size guard
@@ -16,6 +16,11 @@ from fapilog.coerce import to_plain_fields
 from fapilog.config.options import Options
 from fapilog.enrichers.kubernetes import kubernetes_fields
 from fapilog.enrichers.runtime import runtime_fields
+from fapilog.filters.dedupe import Dedupe
+from fapilog.filters.first_seen import FirstSeen
+from fapilog.filters.rate_limit import RateLimit
+from fapilog.filters.sampling import sampler
+from fapilog.levels import LevelTable
 from fapilog.plugins import load
 from fapilog.processors.size_guard import SizeGuard
 from fapilog.redaction.redactor import Redactor
@@ -35,11 +40,11 @@ def redactor_of(options: Options) -> Redactor | None:
     return Redactor(options.redaction) if options.redaction.enabled else None
 
 
-def stages_of(options: Options, redactor: Redactor | None) -> PipelineStages:
+def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -> PipelineStages:
     """Return the stages that the options ask for.
 
     Raises:
-        ConfigError: If a plug-in cannot be used.
+        ConfigError: If a plug-in cannot be used, or a level does not exist.
     """
     redactors = [*options.redactors, *_plugins("redactors", options)]
     if redactor is not None:
@@ -48,7 +53,7 @@ def stages_of(options: Options, redactor: Redactor | None) -> PipelineStages:
     if options.size_guard is not None:
         processors.append(SizeGuard(options.size_guard))
     return PipelineStages(
-        filters=[*options.filters, *_plugins("filters", options)],
+        filters=[*_filters(options, levels), *options.filters, *_plugins("filters", options)],
         enrichers=[*options.enrichers, *_plugins("enrichers", options)],
         redactors=redactors,
         processors=processors,
@@ -60,6 +65,22 @@ def resource_of(options: Options, redactor: Redactor | None) -> dict[str, Any]:
     pod = {} if options.kubernetes is None else kubernetes_fields(options.kubernetes, os.environ)
     known = {**pod, **to_plain_fields(options.context), **runtime_fields(options.service, os.environ)}
     return known if redactor is None else dict(redactor.fields(known))
+
+
+def _filters(options: Options, levels: LevelTable) -> list[Any]:
+    """Return the built-in filters: the cheapest first, and what counts repetitions sees what the others let through."""
+    makers = (
+        (options.sampling, sampler),
+        (options.rate_limit, RateLimit),
+        (options.first_seen, FirstSeen),
+        (options.dedupe, Dedupe),
+    )
+
+    def number(level: str | int, where: str) -> int:
+        # An error of the only level among these options names the variable that said it.
+        return levels.number(level, options.sources.get("sampling.exempt", where))
+
+    return [make(chosen, number) for chosen, make in makers if chosen is not None]
 
 
 def _plugins(group: str, options: Options) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from fapilog.config.detect import AUTO, here
 from fapilog.config.options import Options
-from fapilog.config.parts import StdoutOptions
+from fapilog.config.parts import FileOptions, StdoutOptions
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.edge_options import DebugRouteOptions
 from fapilog.engine.queue import QueueOptions
@@ -39,6 +39,15 @@ PRESETS = {
     ),
 }
 
+HARDENED = Options(
+    preset="hardened",
+    sinks=(*_JSON, FileOptions("logs/fapilog.log")),
+    queue=QueueOptions(policy="wait"),
+    # Fail closed by masking all: what is dropped would be closed, too, but lost.
+    redaction=RedactionOptions(("CREDENTIALS", "PCI_DSS", "HIPAA_PHI"), fail="mask_all"),
+)
+"""All of ``hardened`` but the journal; a preset as soon as there is one."""
+
 
 class Row(NamedTuple):
     """One line of the table that ``list_presets()`` prints."""
@@ -54,17 +63,17 @@ class Row(NamedTuple):
 _CONTENT = "credentials + content patterns"
 TABLE = (
     Row("minimal", "INFO", "stdout auto", "drop", "credentials", "the same as no preset"),
-    Row("dev", "DEBUG", "stdout pretty", "wait 50 ms", "credentials", "flush at once, diagnostics on"),
+    Row("dev", "DEBUG", "stdout pretty", "wait", "credentials", "flush at once, diagnostics on"),
     Row("production", "INFO", "stdout JSON", "wait 50 ms", _CONTENT, "not yet: adaptive, breaker, fallback file"),
     Row("fastapi", "INFO", "stdout auto", "drop", _CONTENT, "request context, access log, debug route with token"),
-    Row("serverless", "INFO", "stdout JSON", "drop", _CONTENT, "small batches"),
+    Row("serverless", "INFO", "stdout JSON", "drop", _CONTENT, "small batches; not yet: flush per request"),
     Row(
         "hardened",
         "INFO",
         "stdout JSON + file + journal",
         "wait",
         "credentials, PCI, HIPAA, fail closed",
-        "not yet: refused until there is the journal",
+        "not yet: needs the journal, and is refused until there is one",
     ),
 )
 _LATER = {"hardened": "needs a journal, which this version does not have"}

@@ -16,11 +16,16 @@ from fapilog.config.options import ADDING, STAGES, Options, added, check_names, 
 from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
 from fapilog.config.showing import show
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.routing import RoutingOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.enrichers.kubernetes import KubernetesOptions
 from fapilog.enrichers.runtime import ServiceOptions
 from fapilog.errors import ConfigError
+from fapilog.filters.dedupe import DedupeOptions
+from fapilog.filters.first_seen import FirstSeenOptions
+from fapilog.filters.rate_limit import RateLimitOptions
+from fapilog.filters.sampling import SamplingOptions
 from fapilog.plugins import PluginOptions
 from fapilog.processors.size_guard import SizeGuardOptions
 from fapilog.protocols import Enricher, Filter, Processor, Redactor
@@ -70,12 +75,17 @@ class Settings(_Schema):
     debug_route: DebugRouteOptions | None = None
     stdlib: StdlibOptions | None = None
     servers: bool = True
+    sampling: SamplingOptions | None = None
+    rate_limit: RateLimitOptions | None = None
+    first_seen: FirstSeenOptions | None = None
+    dedupe: DedupeOptions | None = None
     redaction: RedactionOptions = RedactionOptions()
     filters: tuple[Filter, ...] = ()
     enrichers: tuple[Enricher, ...] = ()
     redactors: tuple[Redactor, ...] = ()
     processors: tuple[Processor, ...] = ()
     size_guard: SizeGuardOptions | None = None
+    routing: RoutingOptions | None = None
     plugins: PluginOptions = PluginOptions()
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -1,10 +1,12 @@
 """The builders' methods that say where events go."""
 
 import os
-from typing import Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 from fapilog.config.base import Filling
 from fapilog.config.parts import FILE_BYTES, FileOptions, StdoutOptions
+from fapilog.delivery.routing import Route
 from fapilog.errors import ConfigError
 from fapilog.protocols import Sink
 from fapilog.sinks.memory import MemorySink
@@ -65,6 +67,18 @@ class SinkMethods(Filling):
         except ConfigError as error:
             raise error.at("add_memory(max_events)") from None
         return self.add_sink(sink)
+
+    def with_routing(self, *routes: Route | Mapping[str, Any], fallback: str | Sequence[str] = ()) -> Self:
+        """Send an event to the sinks of every route whose conditions hold; without this call each sink gets all.
+
+        Args:
+            routes: ``Route(to="errors", levels=("ERROR", "CRITICAL"))``, or the same as a mapping; on top of those of
+                earlier calls. See :class:`fapilog.delivery.routing.Route`.
+            fallback: Names of the sinks of an event that no route matches; without any it is filtered, counted.
+        """
+        before = (self._changes.get("routing") or {}).get("routes", ())
+        said = {"fallback": fallback} if fallback != () else {}
+        return self._put("routing", routes=(*before, *routes), **said)
 
     def add_sink(self, sink: Sink) -> Self:
         """Write to a sink of your own; see :class:`fapilog.protocols.Sink`."""

@@ -11,6 +11,8 @@ from fapilog.plugins import PluginsGiven
 from fapilog.protocols import Enricher, Filter, Processor, Redactor
 from fapilog.redaction.presets import RedactionPreset
 
+DEDUPE_KEY = ("logger", "level", "message", "exception")
+
 
 class StageMethods(Filling):
     """Filters, enrichers, redactors, processors: the built-in ones by options, the user's as callables."""
@@ -18,6 +20,74 @@ class StageMethods(Filling):
     def with_filter(self, *filters: Filter) -> Self:
         """Add callables that take the event dict and return whether to keep it."""
         return self._add("filters", filters)
+
+    def with_sampling(
+        self,
+        rate: float | None = None,
+        *,
+        by: Literal["event", "trace"] = "event",
+        target_per_second: float | None = None,
+        exempt: str | int = "ERROR",
+    ) -> Self:
+        """Let a share of the events through.
+
+        Args:
+            rate: The share, 0 to 1.
+            by: ``"event"`` decides for each event, ``"trace"`` once for a trace, honouring its sampled flag.
+            target_per_second: Instead of ``rate``: so many events a second, whatever comes.
+            exempt: Events of this level and above all go through.
+        """
+        return self._put("sampling", rate=rate, by=by, target_per_second=target_per_second, exempt=exempt)
+
+    def with_rate_limit(
+        self,
+        per_second: float,
+        *,
+        burst: float | None = None,
+        key: Sequence[str] = ("logger", "message"),
+        max_keys: int = 10_000,
+    ) -> Self:
+        """Let so many events of each kind through, errors as well, and sum up the others.
+
+        Args:
+            per_second: How many a second in the long run.
+            burst: How many at once after a calm; default ``per_second``.
+            key: Names of the fields that make a kind.
+            max_keys: How many kinds have a limit of their own; the others share one.
+        """
+        return self._put("rate_limit", per_second=per_second, burst=burst, key=key, max_keys=max_keys)
+
+    def with_first_seen(
+        self,
+        *,
+        key: Sequence[str] = ("logger", "message"),
+        window: float | str = "5m",
+        max_keys: int = 10_000,
+    ) -> Self:
+        """Let the first event of each kind through, and the next one when the window is over.
+
+        Args:
+            key: Names of the fields that make a kind.
+            window: Seconds, or such as ``"5m"``.
+            max_keys: How many kinds are remembered.
+        """
+        return self._put("first_seen", key=key, window=window, max_keys=max_keys)
+
+    def with_dedupe(
+        self,
+        *,
+        window: float | str = "10s",
+        key: Sequence[str] = DEDUPE_KEY,
+        max_keys: int = 10_000,
+    ) -> Self:
+        """Let the first event of each kind through at once, and sum its repetitions up when the window is over.
+
+        Args:
+            window: Seconds, or such as ``"10s"``.
+            key: Names of the fields that make a kind; of an exception only the type counts.
+            max_keys: How many kinds are watched at a time.
+        """
+        return self._put("dedupe", window=window, key=key, max_keys=max_keys)
 
     def with_enricher(self, *enrichers: Enricher) -> Self:
         """Add callables that take the event dict and return fields to add, never over those it has."""

@@ -38,7 +38,7 @@ _UNITS = {
     "files": "files",
     "text": "characters",
 }
-_ACCEPTED = ("x", 1, "GET", ())
+_ACCEPTED = ("x", 1, ({"to": "x"},))
 
 
 class Line(NamedTuple):
@@ -124,14 +124,22 @@ class _Wrong:
 
 def _needed(kind: type) -> dict[str, Any]:
     """Return values that a part accepts for the options it cannot do without."""
-    names = missing(kind, {})
-    for value in _ACCEPTED:
-        try:
-            kind(**dict.fromkeys(names, value))
-        except ConfigError:
-            continue
-        return dict.fromkeys(names, value)
-    return {}
+    values: dict[str, Any] = {}
+    wanted = missing(kind, {}) or _complained(kind, values)
+    for value in _ACCEPTED if wanted else ():
+        values = dict.fromkeys(wanted, value)
+        if not _complained(kind, values):
+            break
+    return values
+
+
+def _complained(kind: type, values: Mapping[str, Any]) -> list[str]:
+    """Return the option that a part's check names for these values, if it refuses them."""
+    try:
+        kind(**values)
+    except ConfigError as error:
+        return re.findall(r"\(\*?(\w+)\)", error.where)
+    return []
 
 
 def _method(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, Accounts, SinkAccount
 from fapilog.delivery.slices import Piece
-from fapilog.diagnostics import Diagnostics, describe
+from fapilog.diagnostics import Diagnostics
 from fapilog.errors import SinkError
 from fapilog.protocols import Sink
 
@@ -24,7 +24,7 @@ class Books:
         failed = frozenset[int]()
         if error is not None:
             failed = _failed_places(error, sum(len(indexes) for _, indexes in pieces))
-            self.say(describe(error))
+            self.say(self.diagnostics.describe(error))
         offset = 0
         reason = type(error).__name__
         for piece, indexes in pieces:

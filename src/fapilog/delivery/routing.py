@@ -10,7 +10,7 @@ as filtered, under ``routing``; for the engine it is delivered when every sink i
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from fapilog.checks import texts
 from fapilog.diagnostics import Diagnostics
@@ -36,6 +36,8 @@ class Route:
         when: Takes the redacted event as a flat dict and returns whether it goes there. One that raises is reported, and
             counts as False.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # settings read routes of the environment with pydantic
 
     to: str | Sequence[str]
     levels: str | Iterable[str] | None = None

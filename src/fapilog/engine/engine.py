@@ -11,7 +11,7 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +56,7 @@ class EngineParts:
     Attributes:
         levels: The process's level names.
         level: The default threshold.
+        level_overrides: Those of some logger names and all below them.
         outputs: The sinks; names are unique.
         queue: The queue's bounds and policy.
         batch: How batches are made.
@@ -79,6 +80,7 @@ class EngineParts:
     enrichers: Sequence[Any] = ()
     redactors: Sequence[Any] = ()
     processors: Sequence[Any] = ()
+    level_overrides: Mapping[str, int] = field(default_factory=dict)
     fail: FailMode = "mask_all"
     routing: RoutingOptions | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
@@ -94,7 +96,7 @@ class Engine:
         self.options: Any = None
         self.on_start: Callable[[], None] = _nothing
         self.diagnostics = parts.diagnostics
-        self.levels = LevelRules(parts.level, parts.levels)
+        self.levels = LevelRules(parts.level, parts.levels, parts.level_overrides)
         self.queue = EventQueue(parts.queue, parts.levels, self._start, context_reader(), SPAN_KEY)
         self.queue.exit_patience = parts.shutdown_timeout_seconds
         self.started_at = parts.clock.monotonic()
@@ -123,6 +125,8 @@ class Engine:
         """Forget the parent's events and thread; for the child of a fork, before anything else runs there."""
         self.queue.reset()
         self.diagnostics.reset()
+        # What filters held back so far were the parent's events: it is the one to sum them up.
+        self._stages.due(final=True)
         if "pid" in self.parts.resource:
             self.parts.resource["pid"] = os.getpid()
         for output in self.parts.outputs:

@@ -1,6 +1,6 @@
 """Which level is on for which logger: a default, and overrides for a name and all names below it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fapilog.event import Origin
 from fapilog.levels import LevelTable
@@ -9,18 +9,19 @@ from fapilog.levels import LevelTable
 class LevelRules:
     """The thresholds of one engine. Thread-safe by replacing its table as a whole."""
 
-    def __init__(self, default: int, names: LevelTable) -> None:
-        """Start with one level for all names."""
+    def __init__(self, default: int, names: LevelTable, overrides: Mapping[str, int] | None = None) -> None:
+        """Start with what was configured: one level, and those of some names."""
         self.configured = default
         self.default = default
-        self.overrides: dict[str, int] = {}
+        self.configured_overrides = dict(overrides or {})
+        self.overrides = dict(self.configured_overrides)
         self._names = names
 
     def set(self, level: str | int | None, logger: str | None) -> None:
         """Set the default level, or that of a name and all names below it (``app`` also sets ``app.db``).
 
         Args:
-            level: A name or number; None takes an override back, or the default to what was configured.
+            level: A name or number; None takes the level of that name, or the default, back to what was configured.
             logger: The name; None for the default.
 
         Raises:
@@ -32,6 +33,8 @@ class LevelRules:
         others = {name: number for name, number in self.overrides.items() if name != logger}
         if level is not None:
             others[logger] = self._names.number(level, "set_level(level)")
+        elif logger in self.configured_overrides:
+            others[logger] = self.configured_overrides[logger]
         self.overrides = others
 
     def effective(self, name: str) -> int:

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from fapilog.clock import Clock
-from fapilog.coerce import to_plain_fields
 from fapilog.diagnostics import attempt
 from fapilog.engine.queue import EventQueue
 from fapilog.engine.stages import Stages
@@ -55,7 +54,7 @@ class Notices:
         summaries = self._stages.due(final=final)
         for summary in summaries:
             level, error = attempt(self._queue.levels.number, summary.level, "summary")
-            self._say(WARNING if error is not None else level, summary.message, to_plain_fields(summary.fields))
+            self._say(WARNING if error is not None else level, summary.message, dict(summary.fields))
         return bool(summaries)
 
     def _say(self, levelno: int, message: str, fields: dict[str, Any]) -> None:

@@ -4,14 +4,15 @@
              └─ otherwise ─► dicts ─► filters ─► enrichers ─► redactors ─► processors ─► dicts
 
 A stage that raises is counted and reported, and the event goes on without it; only a redactor fails closed: what is
-left of the event is its time, level and logger, and a note, or nothing, counted. What comes before the redactors, and they
-themselves, see secrets: of what they raise only the type and the place are reported.
+left of the event is its time, level and logger, and a note, or nothing, counted. What comes before the redactors, and
+they themselves, see secrets: of what they raise only the type and the place are reported.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from fapilog.coerce import to_plain_fields, to_text
 from fapilog.diagnostics import Diagnostics
 from fapilog.event import EventDict
 from fapilog.protocols import Enricher, Filter, Processor, RecordRedactor, Redactor, Summarising, Summary
@@ -69,13 +70,13 @@ class Stages:
     def redact(self, records: Sequence[Any], held_back: HeldBack) -> Sequence[Any]:
         """Return records redacted, where :attr:`raw` says that this is all there is to do."""
         for name, redactor in self._redactors:
-            redact = redactor.redact_records
-            redacted, error = self._diagnostics.guard_private(f"redactor {name}", redact, records)
+            redact, kind = redactor.redact_records, f"redactor {name}"
+            redacted, error = self._diagnostics.guard_private(kind, _expect_as_many, redact, records)
             if error is not None:
                 # One of them is to blame: the others are not to suffer for it.
                 redacted = []
                 for record in records:
-                    one, error = self._diagnostics.guard_private(f"redactor {name}", redact, [record])
+                    one, error = self._diagnostics.guard_private(kind, _expect_as_many, redact, [record])
                     if error is None:
                         redacted += one
                     elif self._drops:
@@ -118,9 +119,8 @@ class Stages:
         """Return what filters have to say about events that they held back; with ``final`` all of it."""
         found: list[Summary] = []
         for name, keep in self._summarising:
-            summaries, error = self._diagnostics.guard_private(f"filter {name}", keep.due, final)
-            if error is None:
-                found += summaries
+            summaries, _ = self._diagnostics.guard_private(f"filter {name}", _expect_summaries, keep.due, final)
+            found += summaries or ()
         return found
 
 
@@ -131,6 +131,18 @@ def _named(stages: Iterable[Callable[..., Any]]) -> list[tuple[str, Any]]:
 def _pairs(enrich: Enricher, event: EventDict) -> list[tuple[str, Any]]:
     more = enrich(event)
     return [(str(key), value) for key, value in more.items()] if isinstance(more, Mapping) else []
+
+
+def _expect_as_many(redact: Callable[[Sequence[Any]], Sequence[Any]], records: Sequence[Any]) -> Sequence[Any]:
+    redacted = redact(records)
+    if len(redacted) != len(records):
+        message = f"returned {len(redacted)} records for {len(records)}"
+        raise ValueError(message)
+    return redacted
+
+
+def _expect_summaries(due: Callable[[bool], Sequence[Summary]], final: bool) -> list[Summary]:  # noqa: FBT001 - as due
+    return [Summary(level, to_text(message), to_plain_fields(fields)) for level, message, fields in due(final)]
 
 
 def _expect_dict(redact: Redactor, event: EventDict) -> EventDict:

@@ -38,6 +38,7 @@ _SHARED = 7
 _MOST_ECHOES = 10_000
 _POLL_SECONDS = 0.001
 _GRACE_SECONDS = 0.05
+_LAST_WORDS = 3
 
 
 class Worker:
@@ -77,7 +78,7 @@ class Worker:
         self._to_events = to_events
         self._clock = clock
         self._notices = notices
-        self._said = False
+        self._words_left = _LAST_WORDS
         self._diagnostics = diagnostics
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sleeper: asyncio.Future[None] | None = None
@@ -229,11 +230,11 @@ class Worker:
         if not self.stop_asked or self._queue.gone() < self.stop_at:
             self._passed_at = now
             return False
-        if not self._said:
-            self._said = True
-            if self._notices.last_words():
-                self.stop_at = self._queue.position()
-                return False
+        if self._words_left and self._notices.last_words():
+            # More than once, for what filters hold back meanwhile; not for ever, as a sink may log about each.
+            self._words_left -= 1
+            self.stop_at = self._queue.position()
+            return False
         return now - self._passed_at > _GRACE_SECONDS
 
     def _staged(

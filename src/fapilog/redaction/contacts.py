@@ -10,9 +10,13 @@ from fapilog.coerce import MASK
 from fapilog.redaction.rule import Rule
 
 _EMAIL = re.compile(
-    r"(?<![\w.+\-])[\w.+\-]{1,64}+(?:@|%40)(?:[^\W_](?:[\w\-]{0,62}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[\w\-]{1,59})(?![\w])"
+    r"(?<![\w.+\-])[\w.+\-]{1,64}+(?:@|%40)(?:[^\W_](?:[\w\-]{0,62}[^\W_])?\.){1,8}"
+    r"(?:[^\W\d_]{2,24}|xn--[\w\-]{1,59})(?![\w])"
 )
-_FILES = frozenset({"css", "gif", "html", "ico", "jpeg", "jpg", "js", "json", "map", "md", "mp4", "pdf", "png", "py", "svg", "ts", "txt", "webp", "yaml", "yml"})  # fmt: skip
+_FILES = frozenset((
+    "css", "gif", "html", "ico", "jpeg", "jpg", "js", "json", "map", "md", "mp4", "pdf", "png", "py", "svg", "ts", "txt",
+    "webp", "yaml", "yml",
+))  # fmt: skip
 
 
 def _mask_email(match: re.Match[str]) -> str:

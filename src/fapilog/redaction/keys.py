@@ -31,7 +31,8 @@ _CLOUD = (
     r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9.]{30,}",  # Doppler
 )
 _CLOUD_NAMED = re.compile(
-    r"(?:(?:Account|SharedAccess)(?:Key|Signature)|[Ss][Ee][Cc][Rr][Ee][Tt][_ ]?(?:[Aa][Cc][Cc][Ee][Ss][Ss])?[_ ]?[Kk][Ee][Yy])"
+    r"(?:(?:Account|SharedAccess)(?:Key|Signature)"
+    r"|[Ss][Ee][Cc][Rr][Ee][Tt][_ ]?(?:[Aa][Cc][Cc][Ee][Ss][Ss])?[_ ]?[Kk][Ee][Yy])"
     r"[\"'\\]{0,4}[ \t]{0,4}[=:]>?[ \t]{0,4}[\"'\\]{0,4}(?P<secret>[A-Za-z0-9+/=%]{32,}+)"
 )
 

@@ -1,7 +1,7 @@
 """Numbers that name a card, a bank account or a person, told from other numbers by their check digits.
 
-Card ranges: the issuers' published ranges (ISO/IEC 7812, Luhn of its Annex B). IBAN: ISO 13616 with the country lengths of
-the SWIFT IBAN registry, ISO 7064 mod 97-10. US social security numbers: the ranges that the SSA never issues.
+Card ranges: the issuers' published ranges (ISO/IEC 7812, Luhn of its Annex B). IBAN: ISO 13616 with the country lengths
+of the SWIFT IBAN registry, ISO 7064 mod 97-10. US social security numbers: without the ranges that the SSA never issues.
 """
 
 import re
@@ -28,7 +28,7 @@ _CARD_RANGES = (
     ("6759", "6763", {13, 14, 15, 16, 17, 18, 19}),
     ("508", "508", {16}), ("60", "60", {16}), ("6011", "6011", {16, 17, 18, 19}),  # RuPay, Discover
     ("644", "649", {16, 17, 18, 19}), ("65", "65", {16, 17, 18, 19}),
-    ("62", "62", {16, 17, 18, 19}), ("81", "82", {16}), ("636", "636", {16, 17, 18, 19}),  # UnionPay, RuPay, InterPayment
+    ("62", "62", {16, 17, 18, 19}), ("636", "636", {16, 17, 18, 19}), ("81", "82", {16}),  # UnionPay, InterPayment, RuPay
     ("9792", "9792", {16}),  # Troy
 )  # fmt: skip
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -81,7 +81,8 @@ def _mask_iban(match: re.Match[str]) -> str:
 
 
 _SSN = re.compile(
-    r"[0-9](?<![0-9A-Za-z_.\-][0-9])(?<!(?:000|666)[0-9])[0-9]{2}(?P<gap>[ \-])(?!00)[0-9]{2}(?P=gap)(?!0000)[0-9]{4}(?![0-9A-Za-z_])(?![.\-][0-9A-Za-z])"
+    r"[0-9](?<![0-9A-Za-z_.\-][0-9])[0-9]{2}(?P<gap>[ \-])(?!00)[0-9]{2}(?P=gap)(?!0000)[0-9]{4}"
+    r"(?![0-9A-Za-z_])(?![.\-][0-9A-Za-z])"
 )
 _NEVER_AREAS = frozenset({"000", "666"})
 
@@ -92,7 +93,7 @@ def _mask_ssn(match: re.Match[str]) -> str:
 
 
 # Digits are 9 and capitals A; a search in bytes for a few of these is much faster than a pattern is at digits.
-_CLASSES = bytes(ord("9") if 48 <= byte <= 57 else ord("A") if 65 <= byte <= 90 else byte for byte in range(256))
+_CLASSES = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"9" * 10 + b"A" * 26)
 _SHORTEST_NUMBER = b"9" * 9
 _IBAN_BEGIN = b"AA99"
 

@@ -5,12 +5,13 @@ strings (``Pwd=x;Database=y``), headers as lines and as pairs (``(b'cookie', b'a
 (``--password x``). Which names are secret is not known here.
 
     … retry with  api_key  =  "k-123"  , timeout=5
-                  └─┬──┘   │  └──┬──┘
-    backward from the sign ┘     forward: quoted, in brackets, up to a delimiter, or the whole line
+                  └──┬──┘  │  └──┬──┘
+         backward from the sign  forward: quoted, in brackets, up to a delimiter, or the whole line
 """
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -31,6 +32,9 @@ _NAME = re.compile(
 _NO_SIGNS = frozenset({"==", "===", "::", "-"})
 _LINES = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
 _SEPARATORS = str.maketrans("", "", "-_. ")
+
+
+_Asked = Callable[[str, str], bool]
 
 
 class _Place(NamedTuple):
@@ -56,29 +60,36 @@ def key_value(is_secret_name: Callable[[str], bool]) -> Rule:
     def is_secret(name: str, word: str) -> bool:
         return known(f"{word} {name}" if word else name)
 
-    def places(text: str) -> Iterator[_Place]:
-        for sign in _SIGN.finditer(text):
-            place = _place(text, sign, is_secret)
-            if place is not None:
-                yield place
+    return Rule(
+        hide=partial(_hide, is_secret=is_secret),
+        signs=(r"-(?<=--)[A-Za-z]",),
+        look=partial(_look, is_secret=is_secret),
+    )
 
-    def hide(text: str) -> str:
-        pieces, done = [], 0
-        for place in places(text):
-            if place.value_at < done:
-                continue
-            span = value_span(text, place.value_at, place.context)
-            if span is not None:
-                pieces += [text[done : span[0]], MASK]
-                done = span[1]
-        return "".join([*pieces, text[done:]]) if pieces else text
 
-    def look(text: str) -> bool:
-        if "=" in text or ":" in text or "'" in text or '"' in text or "<" in text or "%" in text:
-            return next(places(text), None) is not None
-        return False
+def _hide(text: str, is_secret: _Asked) -> str:
+    pieces, done = [], 0
+    for place in _places(text, is_secret):
+        if place.value_at < done:
+            continue
+        span = value_span(text, place.value_at, place.context)
+        if span is not None:
+            pieces += [text[done : span[0]], MASK]
+            done = span[1]
+    return "".join([*pieces, text[done:]]) if pieces else text
 
-    return Rule(hide=hide, signs=(r"-(?<=--)[A-Za-z]",), look=look)
+
+def _look(text: str, is_secret: _Asked) -> bool:
+    if "=" in text or ":" in text or "'" in text or '"' in text or "<" in text or "%" in text:
+        return next(_places(text, is_secret), None) is not None
+    return False
+
+
+def _places(text: str, is_secret: _Asked) -> Iterator[_Place]:
+    for sign in _SIGN.finditer(text):
+        place = _place(text, sign, is_secret)
+        if place is not None:
+            yield place
 
 
 def _spellings(name: str, word: str) -> Iterator[str]:
@@ -92,7 +103,7 @@ def _spellings(name: str, word: str) -> Iterator[str]:
         yield f"{word}_{plain}"
 
 
-def _place(text: str, sign: re.Match[str], is_secret: Callable[[str, str], bool]) -> _Place | None:
+def _place(text: str, sign: re.Match[str], is_secret: _Asked) -> _Place | None:
     flag, mark = sign["flag"], sign[0]
     if flag:
         return _Place(sign.end(), Context(flag, spaced=True)) if is_secret(flag, "") else None

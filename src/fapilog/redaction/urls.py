@@ -37,6 +37,7 @@ _SIGNING = frozenset(
 _CLOSING = ").,]};:!"
 _LONG_CODE = 8
 _CERTAIN_CODE = 20
+_NEAR = 512
 
 
 def _hide_userinfo(text: str) -> str:
@@ -63,24 +64,28 @@ def url_query(is_secret_name: Callable[[str], bool]) -> Rule:
 
     known = remembering(ask)
 
-    def is_secret(name: str, value: str, text: str) -> bool:
-        return value != MASK and (known(name) or (name == "code" and _is_code(value, text)))
+    def secret_value(found: re.Match[str]) -> str:
+        value = found["value"].rstrip(_CLOSING)
+        if value == MASK or not (known(found["name"]) or (found["name"] == "code" and _is_code(value, found))):
+            return ""
+        return value
 
-    def mask(match: re.Match[str]) -> str:
-        value = match["value"].rstrip(_CLOSING)
-        if not is_secret(match["name"], value, match.string):
-            return match[0]
-        begin, end = match.start("value") - match.start(), len(value)
-        return f"{match[0][:begin]}{MASK}{match['value'][end:]}"
+    def mask(found: re.Match[str]) -> str:
+        value = secret_value(found)
+        if not value:
+            return found[0]
+        before = found.start("value") - found.start()
+        return f"{found[0][:before]}{MASK}{found[0][before + len(value) :]}"
 
     def look(text: str) -> bool:
-        if "=" not in text or not ("?" in text or "&" in text or "#" in text or ";" in text):
-            return False
-        return any(is_secret(found["name"], found["value"].rstrip(_CLOSING), text) for found in _QUERY.finditer(text))
+        if "=" in text and ("?" in text or "&" in text or "#" in text or ";" in text):
+            return any(map(secret_value, _QUERY.finditer(text)))
+        return False
 
     return Rule(hide=lambda text: _QUERY.sub(mask, text), look=look)
 
 
-def _is_code(value: str, text: str) -> bool:
+def _is_code(value: str, found: re.Match[str]) -> bool:
     """Tell an authorization code (RFC 6749 §4.1.2) from a status or country code."""
-    return len(value) >= _LONG_CODE and (len(value) >= _CERTAIN_CODE or "state=" in text)
+    around = found.string[max(0, found.start() - _NEAR) : found.end() + _NEAR]
+    return len(value) >= _LONG_CODE and (len(value) >= _CERTAIN_CODE or "state=" in around)

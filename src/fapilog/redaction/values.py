@@ -50,15 +50,15 @@ _PLACEHOLDER = re.compile(
 )
 _PARAMETER = re.compile(r"[:@][A-Za-z_]\w{0,63}")
 _TEMPLATE = re.compile(r"\{{1,2}[\w .!:]{1,64}\}{1,2}")
-_WORD = re.compile(r"[A-Za-z]?(?:[a-z]+|[A-Z]+)(?:[\-'’/][a-z]+)*(?=[\s,;.!?)\]}\"'`]|$)")
+_WORD = re.compile(r"[A-Za-z]?(?:[a-z]+|[A-Z]+)(?:[\-'/][a-z]+)*(?=[\s,;.!?)\]}\"'`]|$)")
 _NEXT_WORD = re.compile(r"[.!?]{0,3}[ \t]{1,8}(?:[\"'`]|(?![\w.\-]{1,64}[=:])[A-Za-z0-9])")
 _LONGEST_WORD = 20
 _STATES = frozenset((
     "absent", "accepted", "allowed", "any", "bool", "boolean", "bytes", "changed", "correct", "deleted", "denied", "dict",
     "disabled", "empty", "enabled", "expired", "expires", "failed", "field", "float", "forbidden", "found", "generated",
     "granted", "hidden", "incorrect", "int", "integer", "invalid", "issued", "list", "malformed", "masked", "matched",
-    "mismatch", "missing", "needed", "not", "null", "number", "object", "ok", "okay", "omitted", "optional", "present",
-    "provided", "received", "redacted", "refreshed", "rejected", "removed", "renewed", "required", "reset", "revoked",
+    "mismatch", "missing", "needed", "not", "null", "number", "object", "ok", "okay", "omitted", "optional",
+    "present", "provided", "received", "redacted", "refreshed", "rejected", "removed", "renewed", "required", "reset", "revoked",
     "rotated", "secretstr", "set", "str", "string", "unauthorized", "unavailable", "unchanged", "unknown", "unset", "unused",
     "updated", "used", "valid", "verified", "weak", "wrong",
 ))  # fmt: skip

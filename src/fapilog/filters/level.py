@@ -1,0 +1,54 @@
+"""Thresholds by logger name, written as directives: ``info,app.db=debug,httpx=warning``.
+
+One level without a name is the default; ``name=level`` holds for a logger and all below it, the longest name wins. The form
+is that of the ``tracing`` crate's environment filter, as far as it is about targets and levels.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from fapilog.errors import ConfigError
+
+_FORM = 'a level such as "INFO", or directives such as "info,app.db=debug"'
+
+
+class Directives(NamedTuple):
+    """What a text of directives says.
+
+    Attributes:
+        default: The level of all loggers that none is about; None if it does not say.
+        loggers: Levels by logger name.
+    """
+
+    default: int | None
+    loggers: Mapping[str, int]
+
+
+def parse_directives(given: str | int, number: Callable[[str | int, str], int], where: str) -> Directives:
+    """Return what a level, or a text of directives, means.
+
+    Args:
+        given: A level's number or name, or directives separated by commas.
+        number: Looks up a level: :meth:`fapilog.levels.LevelTable.number`.
+        where: The method or variable it came from, for the error.
+
+    Raises:
+        ConfigError: If a part cannot be read, a level does not exist, or a name is given twice.
+    """
+    if not isinstance(given, str) or not set(",=") & set(given):
+        return Directives(number(given, where), {})
+    default: int | None = None
+    loggers: dict[str, int] = {}
+    for part in given.split(","):
+        name, found, level = (piece.strip() for piece in part.rpartition("="))
+        if not level or (found and not name) or "=" in name:
+            raise ConfigError.wrong(where, given, _FORM)
+        if (name in loggers) if found else (default is not None):
+            raise ConfigError.wrong(
+                where, given, f"each logger once, and one level without a name; {part.strip()!r} is a second"
+            )
+        if found:
+            loggers[name] = number(level, where)
+        else:
+            default = number(level, where)
+    return Directives(default, loggers)
