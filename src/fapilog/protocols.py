@@ -117,13 +117,14 @@ class Sink(Protocol):
     ``open`` may be called again after ``close``, and in a forked child without one. A sink raises
     :class:`fapilog.errors.SinkError`; whatever else it raises counts as not retryable.
 
-    Two optional attributes, both read once when the engine is built:
+    Optional attributes, the first two read once when the engine is built:
 
     - ``format``: ``"json"`` (default), ``"pretty"`` or ``"logfmt"``: what ``Batch.lines`` holds. None for a sink that
       only reads ``Batch.events``, flat dicts of schema ``fapilog/1``, whichever schema is configured; ``"events"``
       for one that wants to read them as JSON lines would hold them.
     - ``blocks``: False says that ``write`` only touches memory. Any other synchronous sink gets a writer
       thread of its own as soon as it is not the only one.
+    - ``figures``: a mapping of names to numbers that the sink counts itself; ``/debug/logging`` shows it.
     """
 
     name: str

@@ -48,6 +48,70 @@ def test_stages_run_in_their_order() -> None:
     assert event["more"] == 1
 
 
+def test_built_in_filters_run_before_the_users() -> None:
+    """In the order sampling, rate limit, first seen, dedupe; each counts what it held back, dedupe sums up."""
+    asked: list[str] = []
+    sink = MemorySink()
+    builder = (
+        fapilog.LoggerBuilder()
+        .with_filter(lambda event: asked.append(event["message"]) or True)
+        .with_dedupe(key=["kind"])
+        .with_first_seen(key=["message"])
+        .with_rate_limit(0.001, burst=4, key=["logger"])
+        .with_sampling(0, exempt="WARNING")
+        .add_sink(sink)
+    )
+    logger = builder.build()
+    logger.info("sampled out")
+    for message, kind in (("a", 1), ("a", 2), ("b", 1), ("c", 3), ("d", 4)):
+        logger.warning(message, kind=kind)
+    result = logger.drain()
+
+    assert asked[:2] == ["a", "c"]
+    assert result.sinks["memory"]["filtered"] == {"sampling": 1, "rate_limit": 1, "first_seen": 1, "dedupe": 1}
+    assert {"events repeated", "events rate limited"} <= {event["message"] for event in sink.events}
+    assert result.submitted == result.delivered + result.filtered
+
+
+def test_level_directives_set_thresholds_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Along each road; a later ``set_level(None, name)`` goes back to what was configured."""
+    for road in ("method", "FAPILOG_LEVEL", "LOG_LEVEL"):
+        with monkeypatch.context() as patched:
+            builder = fapilog.LoggerBuilder()
+            if road == "method":
+                builder.with_level("warning,app.db=debug,httpx=error")
+            else:
+                patched.setenv(road, "warning,app.db=debug,httpx=error")
+            fapilog.configure(builder=builder.add_sink(MemorySink()))
+            on = {name: fapilog.get_logger(name).is_enabled_for("INFO") for name in ("app", "app.db.pool", "httpx")}
+            assert on == {"app": False, "app.db.pool": True, "httpx": False}
+    fapilog.set_level("CRITICAL", "app.db")
+    assert not fapilog.get_logger("app.db").is_enabled_for("ERROR")
+    fapilog.set_level(None, "app.db")
+    assert fapilog.get_logger("app.db").is_enabled_for("DEBUG")
+
+
+@pytest.mark.parametrize("said", ["info,app=loud", "loud", "info,warning", "app=", "=info", "info,app=debug,app=info"])
+def test_wrong_directives_name_where_they_were_said(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The method, or the variable."""
+    with pytest.raises(ConfigError, match=r"^with_level\(level\): "):
+        fapilog.LoggerBuilder().with_level(said).build()
+    for variable in ("LOG_LEVEL", "FAPILOG_LEVEL"):
+        monkeypatch.setenv(variable, said)
+        with pytest.raises(ConfigError, match=f"^{variable}: "):
+            fapilog.LoggerBuilder().build()
+
+
+def test_a_wrong_exempt_level_names_where_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the process's table of levels knows it."""
+    with pytest.raises(ConfigError, match=r"^with_sampling\(exempt\): 'LOUD'"):
+        fapilog.LoggerBuilder().with_sampling(0.5, exempt="LOUD").build()
+    monkeypatch.setenv("FAPILOG_SAMPLING__RATE", "0.5")
+    monkeypatch.setenv("FAPILOG_SAMPLING__EXEMPT", "LOUD")
+    with pytest.raises(ConfigError, match=r"^FAPILOG_SAMPLING__EXEMPT: 'LOUD'"):
+        fapilog.LoggerBuilder().build()
+
+
 def test_the_built_in_redactor_has_the_last_look() -> None:
     """A redactor of the user's and an enricher may put in a secret; neither gets it past."""
     builder = (

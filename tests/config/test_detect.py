@@ -60,6 +60,7 @@ def test_nothing_is_detected_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(presets, "here", None)
 
     assert fapilog.LoggerBuilder().options() == PRESETS["minimal"]
+    assert fapilog.LoggerBuilder().with_preset("minimal").options() == PRESETS["minimal"]
     assert fapilog.LoggerBuilder().with_preset("dev").options() == PRESETS["dev"]
 
 

@@ -157,6 +157,13 @@ def test_paths_reach_where_names_do_not() -> None:
     }
 
 
+def test_a_name_that_is_allowed_wins_over_a_path() -> None:
+    """Whoever allows a name means it everywhere."""
+    redactor = Redactor(RedactionOptions(fields=("user.*.mail",), remove=("user.gone",), allow=("mail", "gone")))
+
+    assert redactor.fields({"user": {"a": {"mail": 1}, "gone": 2}}) == {"user": {"a": {"mail": 1}, "gone": 2}}
+
+
 def test_what_is_allowed_is_shown_but_not_what_is_recognised_by_content() -> None:
     """An allow list says that a name is harmless; it does not say so of every text."""
     redactor = Redactor(EVERYTHING)

@@ -43,6 +43,9 @@ def methods() -> LoggerBuilder:
     assert_type(builder.with_shutdown_timeout("5s").with_diagnostics(enabled=False), LoggerBuilder)
     assert_type(builder.add_stdout("json", name="out").add_file(Path("a.log"), name="disk"), LoggerBuilder)
     assert_type(builder.add_memory(10, name="last").with_settings(Settings(level="INFO")), LoggerBuilder)
+    assert_type(builder.with_sampling(0.1, by="trace").with_sampling(target_per_second=50), LoggerBuilder)
+    assert_type(builder.with_rate_limit(10, burst=20, key=["message"]).with_first_seen(window="1m"), LoggerBuilder)
+    assert_type(builder.with_dedupe(window=10, key=("message",), max_keys=5), LoggerBuilder)
     assert_type(builder.with_routing(Route("errors", levels=("ERROR",)), fallback="disk"), LoggerBuilder)
     assert_type(builder.with_redaction("PII", fields=["card"], patterns=[re.compile("x")], fail="drop"), LoggerBuilder)
     return builder

@@ -50,7 +50,8 @@ def _explain_part(name: str, kind: type, given: Mapping[str, Any], said: Said) -
     cause = whole_refusal.get("ctx", {}).get("error")
     named = _OPTION.search(cause.where) if isinstance(cause, ConfigError) else None
     if named and named[1] in {item.name for item in fields(kind)}:
-        return cause.at(places.get(named[1]) or _place(name, named[1], places))
+        own: ConfigError = cause.at(places.get(named[1]) or _place(name, named[1], places))
+        return own
     needed = [option for option in given if option in missing(kind, {})]
     for option in dict.fromkeys((*needed, *given)):
         alone = {key: given[key] for key in (*needed, option)}

@@ -69,18 +69,21 @@ def resource_of(options: Options, redactor: Redactor | None) -> dict[str, Any]:
 
 def _filters(options: Options, levels: LevelTable) -> list[Any]:
     """Return the built-in filters: the cheapest first, and what counts repetitions sees what the others let through."""
-    makers = (
-        (options.sampling, sampler),
-        (options.rate_limit, RateLimit),
-        (options.first_seen, FirstSeen),
-        (options.dedupe, Dedupe),
-    )
 
     def number(level: str | int, where: str) -> int:
         # An error of the only level among these options names the variable that said it.
         return levels.number(level, options.sources.get("sampling.exempt", where))
 
-    return [make(chosen, number) for chosen, make in makers if chosen is not None]
+    found: list[Any] = []
+    if options.sampling is not None:
+        found.append(sampler(options.sampling, number))
+    if options.rate_limit is not None:
+        found.append(RateLimit(options.rate_limit, number))
+    if options.first_seen is not None:
+        found.append(FirstSeen(options.first_seen, number))
+    if options.dedupe is not None:
+        found.append(Dedupe(options.dedupe, number))
+    return found
 
 
 def _plugins(group: str, options: Options) -> list[Any]:

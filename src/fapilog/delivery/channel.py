@@ -22,7 +22,7 @@ from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
 from fapilog.delivery.plugin import caught, close_sink, ending, open_sink, open_sink_now, outcome
 from fapilog.delivery.slices import Piece, Slice, join
-from fapilog.diagnostics import attempt, describe
+from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
 from fapilog.protocols import Format
 from fapilog.units import parse_duration, parse_size
@@ -206,7 +206,8 @@ class ThreadChannel:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         _, error = attempt(self._thread.start)
         if error is not None:
-            self.books.diagnostics.report(f"sink {self.books.sink.name}", f"no writer thread: {describe(error)}")
+            diagnostics = self.books.diagnostics
+            diagnostics.report(f"sink {self.books.sink.name}", f"no writer thread: {diagnostics.describe(error)}")
             self._write_here()
 
     def _write_here(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fapilog.delivery.books import Books
-from fapilog.diagnostics import attempt, describe
+from fapilog.diagnostics import attempt
 
 CLOSE_PATIENCE_SECONDS = 3.0
 
@@ -38,7 +38,8 @@ async def close_sink(books: Books) -> None:
         closing.cancel()
         books.diagnostics.report(f"sink {books.sink.name}", "did not close in time")
     elif (error := closing.result()) is not None:
-        books.diagnostics.report(f"sink {books.sink.name}", f"cannot be closed: {describe(error)}")
+        diagnostics = books.diagnostics
+        diagnostics.report(f"sink {books.sink.name}", f"cannot be closed: {diagnostics.describe(error)}")
 
 
 async def outcome(work: Awaitable[Any]) -> BaseException | None:
@@ -69,5 +70,5 @@ async def _done(function: Callable[[], Any]) -> BaseException | None:
 
 def _opened(books: Books, error: BaseException | None) -> bool:
     if error is not None:
-        books.say(f"cannot be opened: {describe(error)}")
+        books.say(f"cannot be opened: {books.diagnostics.describe(error)}")
     return error is None

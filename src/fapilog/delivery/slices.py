@@ -1,6 +1,6 @@
 """A slice of the queue after the stages: some events in order, their bytes made once for each format."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fapilog.event import EventDict
@@ -15,10 +15,12 @@ class Slice:
 
     Attributes:
         places: For each sink the indexes of the events that are routed to it; None: all events go to all sinks.
+        shares: For each format, by name, the indexes of the events that are needed in it; None: all of them.
     """
 
     __slots__ = (
-        "_batches", "_events", "_parts", "_records", "_to_events", "_whole", "levels", "lost", "places", "sinks",
+        "_batches", "_events", "_parts", "_records", "_to_events", "_whole", "levels", "lost", "places",
+        "shares", "sinks",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +47,7 @@ class Slice:
         self._whole = 0
         self._parts: bytearray | None = None
         self.places: list[list[int]] | None = None
+        self.shares: Mapping[str, Sequence[int]] | None = None
         self.lost: dict[int, tuple[str, str]] = {}
 
     def __len__(self) -> int:
@@ -77,18 +80,32 @@ class Slice:
         return self._events
 
     def batch(self, form: Format | None) -> Batch:
-        """Return the whole slice as a batch in a format, or without lines; made once."""
+        """Return the whole slice as a batch in a format, or without lines; made once.
+
+        The line of an event that no sink of this format is given is empty.
+        """
         name = form.name if form is not None else ""
         batch = self._batches.get(name)
         if batch is None:
-            lines: list[bytes] = []
-            if form is not None:
-                records = self._records
-                lines = form.encode_events(self._events or ()) if records is None else form.encode_records(records)
+            lines = [] if form is None else self._lines(form)
             reshape = None if form is None else form.reshape
             events = self.events if reshape is None else lambda: [reshape(event) for event in self.events()]
             batch = self._batches[name] = Batch(lines, events, len(self))
         return batch
+
+    def _lines(self, form: Format) -> list[bytes]:
+        share = None if self.shares is None else self.shares[form.name]
+        if share is None or len(share) == len(self):
+            return self._encode(form, self._records, self._events)
+        some = [None if all_ is None else [all_[index] for index in share] for all_ in (self._records, self._events)]
+        lines = [b""] * len(self)
+        for index, line in zip(share, self._encode(form, *some), strict=True):
+            lines[index] = line
+        return lines
+
+    @staticmethod
+    def _encode(form: Format, records: Sequence[Any] | None, events: list[EventDict] | None) -> list[bytes]:
+        return form.encode_events(events or ()) if records is None else form.encode_records(records)
 
 
 Piece = tuple[Slice, Sequence[int]]

@@ -29,6 +29,7 @@ from fapilog.engine.flush import flush_mark
 from fapilog.engine.levels import LevelRules
 from fapilog.engine.notices import Notices
 from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue, QueueOptions
+from fapilog.engine.snapshot import snapshot_of
 from fapilog.engine.spans import SPAN_KEY, context_reader
 from fapilog.engine.stages import FailMode, Stages
 from fapilog.engine.worker import Worker
@@ -103,7 +104,7 @@ class Engine:
         self._stages = Stages(
             parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors, parts.fail
         )
-        sinks = [output.sink.name for output in parts.outputs]
+        sinks = [(output.sink.name, output.form.name if output.form else "") for output in parts.outputs]
         routing = parts.routing
         self._router = None if routing is None else Router(routing, sinks, parts.levels.number, parts.diagnostics)
         self._origins: dict[str, Origin] = {}
@@ -232,31 +233,8 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Return figures, queue, levels and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
-        queue = self.queue
-        options = queue.options
-        with self.accounts.lock, queue.lock:
-            figures = self.figures()
-            depth = {
-                "depth": len(queue.items),
-                "capacity": options.capacity,
-                "reserve": options.reserve,
-                "bytes": queue.size_bytes(),
-                "max_bytes": queue.max_bytes,
-                "high_watermark": max(queue.high_watermark, len(queue.items)),
-                "policy": options.policy,
-            }
-        sinks = figures.pop("sinks")
-        return {
-            "state": "running" if queue.running else "stopped",
-            "queue": depth,
-            **figures,
-            "sinks": sinks,
-            "levels": self.levels.describe(),
-            "diagnostics": {
-                "counts": self.diagnostics.counts(),
-                "recent": [report._asdict() for report in self.diagnostics.recent()],
-            },
-        }
+        sinks = [output.sink for output in self.parts.outputs]
+        return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, sinks)
 
     def _make_channels(self) -> list[Channel]:
         options, parts = self.parts.queue, self.parts
@@ -341,6 +319,8 @@ class Engine:
 
     def _conclude(self, began: float, *, in_time: bool) -> DrainResult:
         if not in_time:
+            if self._worker is not None:
+                self._worker.give_up()
             self.queue.abandon(SHUTDOWN_TIMEOUT)
             for channel in self._channels:
                 channel.abandon(SHUTDOWN_TIMEOUT)

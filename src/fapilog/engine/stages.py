@@ -97,14 +97,13 @@ class Stages:
             more, _ = self._diagnostics.guard_private(f"enricher {name}", _pairs, enrich, event)
             for key, value in more or ():
                 event.setdefault(key, value)
-        for name, redact in self._redactors:
-            redacted, error = self._diagnostics.guard_private(f"redactor {name}", _expect_dict, redact, event)
-            if error is not None and self._drops:
-                held_back.dropped[REDACTION_FAILED] += 1
-                return None
-            if error is not None:
-                return {key: event[key] for key in _KEPT if key in event} | {"message": UNREDACTED}
-            event = redacted
+        whole = self._redacted(event)
+        if whole is None and self._drops:
+            held_back.dropped[REDACTION_FAILED] += 1
+            return None
+        if whole is None:
+            return {key: event[key] for key in _KEPT if key in event} | {"message": UNREDACTED}
+        event = whole
         for name, process in self._processors:
             processed, error = self._diagnostics.guard(f"processor {name}", _expect_dict_or_none, process, event)
             if error is not None:
@@ -113,6 +112,15 @@ class Stages:
                 held_back.filtered[name] += 1
                 return None
             event = processed
+        return event
+
+    def _redacted(self, event: EventDict) -> EventDict | None:
+        """Return the event redacted; None if that failed."""
+        for name, redact in self._redactors:
+            redacted, error = self._diagnostics.guard_private(f"redactor {name}", _expect_dict, redact, event)
+            if error is not None:
+                return None
+            event = redacted
         return event
 
     def due(self, *, final: bool) -> list[Summary]:

@@ -86,6 +86,7 @@ class Worker:
         self._slow = False
         self._echoes_left = 0
         self.stop_asked = False
+        self.given_up = False
         self.stop_at = 0
         self._passed_at = 0.0
         self.hurried = 0
@@ -127,7 +128,15 @@ class Worker:
         """
         self.stop_at = self._queue.position()
         self.stop_asked = True
+        self.given_up = False
         self.wake()
+
+    def give_up(self) -> None:
+        """Note that nobody waits for the end any more, because a sink hangs. Thread-safe.
+
+        The other sinks go on getting what is logged. The run ends when the hung sink has come back and all is settled.
+        """
+        self.given_up = True
 
     def wake(self) -> None:
         """End a pause early. Thread-safe; does nothing if the loop is gone."""
@@ -190,9 +199,7 @@ class Worker:
             if piece is None:
                 self._accounts.write_off(len(records), reason, self._sink_accounts)
         if piece is not None:
-            self._accounts.open_slice(
-                piece, len(records), held_back.filtered, self._sink_accounts, held_back.dropped
-            )
+            self._accounts.open_slice(piece, len(records), held_back.filtered, self._sink_accounts, held_back.dropped)
             try:
                 self._offer(piece)
             finally:
@@ -207,27 +214,26 @@ class Worker:
                 if error is not None:
                     channel.books.settle([(piece, indexes)], error)
 
-    def _slice(self, records: Sequence[tuple[Any, ...]], held_back: HeldBack) -> Slice:
-        events: list[Any]
-        if not self._stages.raw:
-            events, levels = self._staged(records, held_back)
-        else:
-            events = list(self._stages.redact(records, held_back))
-            levels = [record[1] for record in events]
-        places = None
-        if self._router is not None:
-            before = len(events)
-            events, levels, places = self._router.route(events, levels, self._to_events)
-            if len(events) < before:
-                held_back.filtered[NO_ROUTE] += before - len(events)
+    def _slice(self, records: Sequence[Any], held_back: HeldBack) -> Slice:
         raw = self._stages.raw
-        piece = Slice(events if raw else None, None if raw else events, levels, self._to_events)
-        piece.places = places
+        events: Sequence[Any]
+        if raw:
+            events = records = self._stages.redact(records, held_back)
+        else:
+            events, records = self._staged(records, held_back)
+        if self._router is None:
+            levels = [record[1] for record in records]
+            return Slice(events if raw else None, None if raw else list(events), levels, self._to_events)
+        routed = self._router.route(events, records, self._to_events if raw else None)
+        if len(routed.events) < len(events):
+            held_back.filtered[NO_ROUTE] += len(events) - len(routed.events)
+        piece = Slice(routed.events if raw else None, None if raw else routed.events, routed.levels, self._to_events)
+        piece.places, piece.shares = routed.places, routed.shares
         return piece
 
     def _enough(self, now: float) -> bool:
         """Tell whether no more is taken although more may wait: a run that was asked to stop leaves it to the next."""
-        if not self.stop_asked or self._queue.gone() < self.stop_at:
+        if not self.stop_asked or self.given_up or self._queue.gone() < self.stop_at:
             self._passed_at = now
             return False
         if self._words_left and self._notices.last_words():
@@ -237,17 +243,16 @@ class Worker:
             return False
         return now - self._passed_at > _GRACE_SECONDS
 
-    def _staged(
-        self, records: Sequence[tuple[Any, ...]], held_back: HeldBack
-    ) -> tuple[list[EventDict], list[int]]:
+    def _staged(self, records: Sequence[Any], held_back: HeldBack) -> tuple[list[EventDict], list[Any]]:
+        """Return what the stages leave of the events, and the record of each."""
         events: list[EventDict] = []
-        levels: list[int] = []
+        kept: list[Any] = []
         for record, event in zip(records, self._to_events(records), strict=True):
-            kept = self._stages.apply(event, held_back)
-            if kept is not None:
-                events.append(kept)
-                levels.append(record[1])
-        return events, levels
+            left = self._stages.apply(event, held_back)
+            if left is not None:
+                events.append(left)
+                kept.append(record)
+        return events, kept
 
     def _settled(self) -> bool:
         for channel in self._channels:
@@ -255,7 +260,7 @@ class Worker:
         return all(account.settled == account.offered for account in self._sink_accounts)
 
     async def _pause(self, idle_seconds: float) -> None:
-        if self.stop_asked or self.hurried or self._held:
+        if (self.stop_asked and not self.given_up) or self.hurried or self._held:
             seconds = _POLL_SECONDS
         else:
             seconds = BUSY_PAUSE_SECONDS if idle_seconds < IDLE_AFTER_SECONDS else IDLE_PAUSE_SECONDS

@@ -103,9 +103,13 @@ def interpolate(message: object, args: tuple[Any, ...], fields: dict[str, Any]) 
 
 
 def active_span(queue: Intake) -> SpanIds | None:
-    """Return the ids of the active OpenTelemetry span of this thread or task."""
+    """Return the ids of the active OpenTelemetry span of this thread or task; None also if the span raises."""
     span = queue.current_context().get(queue.span_key)
-    return None if span is None else span.get_span_context()
+    return None if span is None else attempt(_ids_of, span)[0]
+
+
+def _ids_of(span: Any) -> Any:
+    return span.get_span_context()
 
 
 def bind_fields(bound: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

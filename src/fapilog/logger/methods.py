@@ -18,6 +18,7 @@ from fapilog.context import current
 from fapilog.logger.capture import ORDINARY_BYTES, submit_call
 
 OUT_OF_THE_ORDINARY = ORDINARY_BYTES + 1
+_SPAN_RAISES = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
 class LevelMethod(Protocol):
@@ -102,7 +103,9 @@ class AsyncLogMethod(Protocol):
         """Log one event at a level, at the call; see :class:`LogMethod` and :class:`AsyncLevelMethod`."""
 
 
-def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *, exc_info: object = None) -> Any:
+def make_level_method(  # noqa: C901 - a call costs more than a branch here
+    name: str, levelno: int, taken: Awaitable[None] | None, *, exc_info: object = None
+) -> Any:
     """Return the method ``name`` for one level; ``exc_info`` is the default of its parameter.
 
     ``taken`` is what it returns for an event that is taken or whose level is off: None makes it the synchronous
@@ -146,7 +149,10 @@ def make_level_method(name: str, levelno: int, taken: Awaitable[None] | None, *,
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
         scope = current.get()
         span = queue.current_context().get(queue.span_key)
-        ids = None if span is None else span.get_span_context()
+        try:
+            ids = None if span is None else span.get_span_context()
+        except _SPAN_RAISES:
+            return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
         shared = scope.request.shared
         items.append((time_ns(), levelno, origin, message, fields, self._bound, scope.fields, shared, ids, None))
         return taken

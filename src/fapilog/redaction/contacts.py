@@ -11,11 +11,11 @@ from fapilog.redaction.rule import Rule
 
 _EMAIL = re.compile(
     r"(?<![\w.+\-])[\w.+\-]{1,64}+(?:@|%40)(?:[^\W_](?:[\w\-]{0,62}[^\W_])?\.){1,8}"
-    r"(?:[^\W\d_]{2,24}|xn--[\w\-]{1,59})(?![\w])"
+    r"(?:xn--[\w\-]{1,59}|[^\W\d_]{2,24})(?![\w])"
 )
 _FILES = frozenset((
-    "css", "gif", "html", "ico", "jpeg", "jpg", "js", "json", "map", "md", "mp4", "pdf", "png", "py", "svg", "ts", "txt",
-    "webp", "yaml", "yml",
+    "css", "gif", "html", "ico", "jpeg", "jpg", "js", "json", "map", "md", "mp4", "pdf", "png", "py", "svg", "ts",
+    "txt", "webp", "yaml", "yml",
 ))  # fmt: skip
 
 

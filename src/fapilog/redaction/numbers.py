@@ -1,7 +1,8 @@
 """Numbers that name a card, a bank account or a person, told from other numbers by their check digits.
 
 Card ranges: the issuers' published ranges (ISO/IEC 7812, Luhn of its Annex B). IBAN: ISO 13616 with the country lengths
-of the SWIFT IBAN registry, ISO 7064 mod 97-10. US social security numbers: without the ranges that the SSA never issues.
+of the SWIFT IBAN registry, ISO 7064 mod 97-10. US social security numbers: but for the ranges that the
+SSA never issues.
 """
 
 import re
@@ -28,7 +29,8 @@ _CARD_RANGES = (
     ("6759", "6763", {13, 14, 15, 16, 17, 18, 19}),
     ("508", "508", {16}), ("60", "60", {16}), ("6011", "6011", {16, 17, 18, 19}),  # RuPay, Discover
     ("644", "649", {16, 17, 18, 19}), ("65", "65", {16, 17, 18, 19}),
-    ("62", "62", {16, 17, 18, 19}), ("636", "636", {16, 17, 18, 19}), ("81", "82", {16}),  # UnionPay, InterPayment, RuPay
+    ("62", "62", {16, 17, 18, 19}),  # UnionPay
+    ("636", "636", {16, 17, 18, 19}), ("81", "82", {16}),  # InterPayment, RuPay
     ("9792", "9792", {16}),  # Troy
 )  # fmt: skip
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fapilog import checks
@@ -34,7 +34,7 @@ class RedactionOptions:
     presets: tuple[str | RedactionPreset, ...] = ("CREDENTIALS",)
     fields: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
-    patterns: tuple[str | re.Pattern[str], ...] = ()
+    patterns: tuple[str | re.Pattern[str], ...] = field(default=(), repr=False)
     allow: tuple[str, ...] = ()
     fail: Literal["mask_all", "drop"] = "mask_all"
     max_text: int | None = None

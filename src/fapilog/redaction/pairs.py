@@ -22,12 +22,14 @@ from fapilog.redaction.values import Context, value_span
 _MOST_NAME = 96
 
 _SIGN = re.compile(
-    r"[=:%,>\-](?:(?<=[=:])(?!//)(?!(?<=[\sT:.][0-9][0-9]:)[0-9])[=:]*>?|(?<=%)3[Dd]|(?<=[\"'],)[ ]?(?=[bu]?[\"'])|(?<=\w>)(?=[^<>\s])"
+    r"[=:%,>\-](?:(?<=[=:])(?!//)(?!(?<=[\sT:.][0-9][0-9]:)[0-9])[=:]*>?"
+    r"|(?<=%)3[Dd]|(?<=[\"'],)[ ]?(?=[bu]?[\"'])|(?<=\w>)(?=[^<>\s])"
     r"|(?<=--)(?P<flag>[A-Za-z][\w\-]{0,63}+)[ ]{1,3}(?=[^\s\-=|]))"
 )
 # What stands before a sign, read backward: quotes and brackets, the name, and the word before it.
 _NAME = re.compile(
-    r"(?P<between>[ \t\"'`\\\]]{0,16})(?P<name>[\w.\-%$\[]{1,64})(?: (?P<word>[A-Za-z]{1,24})(?!\w))?(?P<before>.?)"
+    r"(?P<between>[ \t\"'`\\\]]{0,16})(?P<name>[\w.\-%$\[]{1,64})"
+    r"(?: (?P<word>[A-Za-z]{1,24})(?!\w))?(?P<before>.?)"
 )
 _NO_SIGNS = frozenset({"==", "===", "::", "-"})
 _LINES = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})

@@ -63,7 +63,7 @@ def _hide_jwt(text: str) -> str:
 
 
 _PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,80}(?:-{1,5}|$)")
+_PEM_END = re.compile(r"-----(?:END[A-Z0-9 ]{0,80}-{0,5}|E?N?(?![A-Z]))")
 _PEM_CUT_BODY = re.compile(r"(?:[A-Za-z0-9+/=:,\s]|\\[nrt]|-(?!----))*+")
 
 

@@ -74,16 +74,19 @@ class Redactor:
         patterns = [compiled(pattern) for pattern in options.patterns]
         self._text = TextRules(preset.kinds, lambda name: self.verdict(name) in _SECRET, patterns)
         max_text = options.max_text if options.max_text is not None else preset.max_text
-        self._walk = Walk(self.verdict, paths, self._text, max_text)
+        self._walk = Walk(self.verdict, self._is_allowed, paths, self._text, max_text)
         self._parts: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
         self._known: set[str] = set()
 
     def verdict(self, name: str) -> Action:
         """Return what is to be done with a field of this name. What the user says comes before what a preset says."""
-        if self._allowed.verdict(name) != KEEP:
+        if self._is_allowed(name):
             return KEEP
         own = self._own.verdict(name)
         return own if own != KEEP else self._preset.verdict(name)
+
+    def _is_allowed(self, name: str) -> bool:
+        return self._allowed.verdict(name) != KEEP
 
     def text(self, text: str) -> str:
         """Return a text without what the content rules hide."""

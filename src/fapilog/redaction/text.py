@@ -31,7 +31,8 @@ KINDS = (
 
 _FIXED = {
     "pem": PEM, "url_userinfo": URL_USERINFO, "authorization": AUTHORIZATION, "jwt": JWT, "cloud_key": CLOUD_KEY,
-    "vcs_key": VCS_KEY, "service_key": SERVICE_KEY, "iban": IBAN, "card": CARD, "ssn": SSN, "email": EMAIL, "phone": PHONE,
+    "vcs_key": VCS_KEY, "service_key": SERVICE_KEY, "iban": IBAN, "card": CARD, "ssn": SSN, "email": EMAIL,
+    "phone": PHONE,
 }  # fmt: skip
 
 
@@ -78,8 +79,8 @@ class TextRules:
     def clean(self, text: str) -> str:
         """Return a text with the mask in place of each secret: the same object if there is none.
 
-        What is cleaned stays as it is when cleaned again. A text in which masking goes on laying open new secrets, which
-        only made-up ones do, is masked as a whole.
+        What is cleaned stays as it is when cleaned again. A text in which masking goes on laying open new secrets,
+        which only made-up ones do, is masked as a whole.
         """
         cleaned = text
         for _ in range(_MOST_ROUNDS):

@@ -12,8 +12,8 @@ from fapilog.coerce import MASK
 from fapilog.redaction.rule import Rule, remembering
 
 _MOST_USERINFO = 512
-# Of a password with a slash or a question mark in it: up to the last @, if what follows the colon is no port. An @ behind
-# a slash begins a name in the path. Else, up to the last @ of the authority.
+# Of a password with a slash or a question mark in it: up to the last @, if what follows the colon is no port. An @
+# behind a slash begins a name in the path. Else, up to the last @ of the authority.
 _USERINFO = re.compile(
     rf"://(?:(?!\[)[^\s/@:\"'<>\\]{{0,128}}+:(?![0-9]{{1,5}}(?:[/?#]|$))"
     rf"(?:[^\s\"'<>\\?#]{{0,{_MOST_USERINFO}}}[^\s\"'<>\\?#/]@|[^\s\"'<>\\]{{1,{_MOST_USERINFO}}}@)"

@@ -48,19 +48,23 @@ _PLACEHOLDER = re.compile(
     r"%[sdr]|%\(\w{1,64}\)[sdr]|\$(?:[0-9]{1,3}|[A-Z_][A-Z0-9_]{0,63}|\{{1,2}[\w .:\-]{1,64}\}{1,2})"
     r"|\{{1,2}[\w .!:]{0,64}\}{1,2}|<[\w \-]{1,64}>|[xX]{3,}|\W{1,3}|(\W)\1+"
 )
+_MASKED = re.compile(
+    r"\W{0,3}|(\W)\1+|%[sdr]|[<\[](?:[Rr]edacted|REDACTED|hidden|masked|filtered|FILTERED|Filtered)[>\]]"
+)
 _PARAMETER = re.compile(r"[:@][A-Za-z_]\w{0,63}")
 _TEMPLATE = re.compile(r"\{{1,2}[\w .!:]{1,64}\}{1,2}")
-_WORD = re.compile(r"[A-Za-z]?(?:[a-z]+|[A-Z]+)(?:[\-'/][a-z]+)*(?=[\s,;.!?)\]}\"'`]|$)")
+_WORD = re.compile(r"[A-Za-z]?(?:[a-z]+|[A-Z]+)(?:[\-'/][a-z]+)*(?=[\s,;.!?)\]}\"'`]|$)|[0-9]{1,3}(?= )")
 _NEXT_WORD = re.compile(r"[.!?]{0,3}[ \t]{1,8}(?:[\"'`]|(?![\w.\-]{1,64}[=:])[A-Za-z0-9])")
 _LONGEST_WORD = 20
 _STATES = frozenset((
-    "absent", "accepted", "allowed", "any", "bool", "boolean", "bytes", "changed", "correct", "deleted", "denied", "dict",
-    "disabled", "empty", "enabled", "expired", "expires", "failed", "field", "float", "forbidden", "found", "generated",
-    "granted", "hidden", "incorrect", "int", "integer", "invalid", "issued", "list", "malformed", "masked", "matched",
-    "mismatch", "missing", "needed", "not", "null", "number", "object", "ok", "okay", "omitted", "optional",
-    "present", "provided", "received", "redacted", "refreshed", "rejected", "removed", "renewed", "required", "reset", "revoked",
-    "rotated", "secretstr", "set", "str", "string", "unauthorized", "unavailable", "unchanged", "unknown", "unset", "unused",
-    "updated", "used", "valid", "verified", "weak", "wrong",
+    "absent", "accepted", "allowed", "any", "bool", "boolean", "bytes", "changed", "correct", "deleted",
+    "denied", "dict", "disabled", "empty", "enabled", "expired", "expires", "failed", "field", "float",
+    "forbidden", "found", "generated", "granted", "hidden", "incorrect", "int", "integer", "invalid", "issued",
+    "list", "malformed", "masked", "matched", "mismatch", "missing", "needed", "not", "null", "number",
+    "object", "ok", "okay", "omitted", "optional", "present", "provided", "received", "redacted", "refreshed",
+    "rejected", "removed", "renewed", "required", "reset", "revoked", "rotated", "secretstr", "set", "str",
+    "string", "unauthorized", "unavailable", "unchanged", "unknown", "unset", "unused", "updated", "used",
+    "valid", "verified", "weak", "wrong",
 ))  # fmt: skip
 """What is said of a secret, and types: no values though they end a clause."""
 _PATH = re.compile(r"[A-Za-z_]\w{0,63}(?:\.[A-Za-z_]\w{0,63}){0,8}")
@@ -94,7 +98,7 @@ def _quoted(text: str, opening: re.Match[str], context: Context) -> Span | None:
     slashes, begin = len(opening["slashes"]), opening.end()
     end = _closing_quote(text, begin, slashes, opening["quote"])
     content = text[begin:end]
-    if _is_nothing(content) or (context.closing and not text.startswith(context.closing, end + slashes + 1)):
+    if _MASKED.fullmatch(content) or (context.closing and not text.startswith(context.closing, end + slashes + 1)):
         return None
     # What a parser did not expect stands in quotes, too.
     parser = context.word.lower() in _ODD and not context.quoted and len(content) < _SHORT
@@ -112,7 +116,7 @@ def _closing_quote(text: str, begin: int, slashes: int, quote: str) -> int:
         stop, run = stretch["stop"], len(stretch["slashes"])
         if stop == quote and run >= slashes and (run - slashes) % (2 * (slashes + 1)) == 0:
             return stretch.end() - 1 - slashes
-        if stop in ("\n", ""):
+        if stop == "\n" or stretch.end() == len(text):
             return stretch.start("stop")
         at = stretch.end()
     return at

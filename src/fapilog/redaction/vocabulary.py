@@ -166,7 +166,7 @@ INTIMATE = (
 
 BIOMETRICS = (
     "*biometric", "*biometrics", "*biometric_data", "*biometric_template", "*fingerprint_scan", "*fingerprint_image",
-    "*finger_print", "*finger_prints", "*voice_print", "*voice_sample", "*face_print", "*face_image", "*face_template",
+    "*fingerprint_template", "*voice_print", "*voice_sample", "*face_print", "*face_image", "*face_template",
     "*facial_image", "*face_embedding", "*iris_scan", "*retina_scan", "*photo", "*photos", "*photograph", "*selfie",
 )  # fmt: skip
 """``fingerprint`` alone is one of an error, a build or a certificate; of a finger it is told by more words."""

@@ -29,6 +29,7 @@ class Walk:
 
     Args:
         verdict: Says what is to be done with a field of some name, at any depth.
+        allowed: Says whether a name is harmless whatever path rules say of its place.
         paths: What is sensitive by its place.
         text: What is sensitive by content.
         max_text: Texts longer than so many characters are cut, None for no limit. Exceptions are not cut.
@@ -37,9 +38,17 @@ class Walk:
         harmless: Names at the root of an event that no rule is about, as far as known; at most 4 096.
     """
 
-    def __init__(self, verdict: Callable[[str], Action], paths: PathRules, text: TextRules, max_text: int | None) -> None:
+    def __init__(
+        self,
+        verdict: Callable[[str], Action],
+        allowed: Callable[[str], bool],
+        paths: PathRules,
+        text: TextRules,
+        max_text: int | None,
+    ) -> None:
         """Start with nothing known."""
         self._verdict = verdict
+        self._allowed = allowed
         self._paths = paths
         self._text = text
         self._max_text = max_text
@@ -141,7 +150,9 @@ class Walk:
 
     def _put(self, redacted: dict[str, Any], name: str, value: Any, state: State | None) -> None:
         below = None if state is None else self._paths.step(state, name)
-        action = self._action_at(below) or self._action(name)
+        action = self._action_at(below)
+        if action is None or self._allowed(name):
+            action = self._action(name)
         if action == REMOVE:
             return
         shown = self._name(name)

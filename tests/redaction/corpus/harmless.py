@@ -225,7 +225,7 @@ HARMLESS: dict[str, tuple[str, ...]] = {
         "",
         " ",
         "***",
-        'Traceback (most recent call last):\n  File "/app/x.py", line 3, in f\n    return g(token)\nValueError: bad token',
+        'Traceback (most recent call last):\n  File "/x.py", line 3, in f\n    return g(token)\nValueError: bad token',
         "took 12.5 ms, 3 retries; next at 12:00:05",
         "PasswordHasher uses argon2",
         "a -> b -> c",

@@ -20,7 +20,7 @@ JWT_HEAD, JWT_BODY, JWT_SIGN = (
     "dozjgNryP4J3jVmNHl0w5N",
 )
 JWT = f"{JWT_HEAD}.{JWT_BODY}.{JWT_SIGN}"
-JWE = f"eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.{'Ab1_' * 9}.48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzO.XFBoMYUZodetZdv"
+JWE = f"eyJhbGciOiJSU0EtT0FFUCJ9.{'Ab1_' * 9}.48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzO.XFBoMYUZodetZdv"
 BEGIN, END = "-----BEGIN ", "-----END "
 PEM_BODY = "MIIEvQIBADANBgkqhkiG9w0B" + "AQEFAASCBKcwggSjAgEAAoIB"
 PEM = f"{BEGIN}PRIVATE KEY-----\n{PEM_BODY}\n{PEM_BODY}\n{END}PRIVATE KEY-----"
@@ -67,7 +67,7 @@ SECRETS: dict[str, tuple[Row, ...]] = {
             "0A1B",
         ),
         (
-            f"{BEGIN}PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n{PEM_BODY}\n=njUN\n{END}PGP PRIVATE KEY BLOCK-----",
+            f"{BEGIN}PGP PRIVATE KEY BLOCK-----\nVersion: 2\n\n{PEM_BODY}\n=njUN\n{END}PGP PRIVATE KEY BLOCK-----",
             PEM_BODY,
             "njUN",
         ),
@@ -190,7 +190,7 @@ SECRETS: dict[str, tuple[Row, ...]] = {
         ("password=pa,ss&wo;rd", "pa,", ",ss", "wo;", ";rd"),
         ("password=it's2", "it", "s2"),
         ("Invalid token: abc123DEF", "abc123DEF"),
-        ("pin: 4711", "4711"),
+        ("password: 4711", "4711"),
         ('{"secrets": ["canary18", "canary19"], "x": 1}', "canary18", "canary19"),
         ("curl -H 'X-Api-Key: canary20' https://x.example", "canary20"),
         ('export SECRET_TOKEN="canary21"', "canary21"),
