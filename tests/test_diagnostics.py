@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog.diagnostics import WINDOW_SECONDS, Diagnostics, attempt, describe, one_line, type_name
+from fapilog.diagnostics import WINDOW_SECONDS, Diagnostics, attempt, describe, describe_place, one_line, type_name
 from tests.odd_values import Raising
 
 
@@ -279,3 +279,43 @@ def test_the_system_clock_is_the_default(said) -> None:
 
     assert before <= diagnostics.recent()[0].time_ns <= time.time_ns()
     assert said == ["fapilog: kind: text\n"]
+
+
+def test_nothing_is_said_with_a_secret_in_it(clock, said) -> None:
+    """Not in the text, not in the name of the kind, not in what is kept, and not by a piece at the cut."""
+    secret = "hunter2" * 5
+    diagnostics = Diagnostics(clock, said.append, lambda text: text.replace(secret, "***"))
+    diagnostics.report(f"sink {secret}", f"cannot reach {secret}")
+    for before in (0, 470, 485, 495, 499):
+        diagnostics.guard("sink", _raise, ValueError("x" * before + secret))
+        clock.seconds += WINDOW_SECONDS
+    assert said[0] == "fapilog: sink ***: cannot reach ***\n"
+    assert "hunter" not in str((said, diagnostics.counts(), diagnostics.recent()))
+
+
+def test_a_secret_of_several_lines_is_seen_as_such(clock, said) -> None:
+    """Scrubbing comes before lines are joined."""
+    block = "-----BEGIN X-----\nabc\n-----END X-----"
+    diagnostics = Diagnostics(clock, said.append, lambda text: text.replace(block, "***"))
+    diagnostics.guard("sink", _raise, ValueError(f"key:\n{block}"))
+    assert said == ["fapilog: sink: ValueError: key: ***\n"]
+
+
+def test_what_cannot_be_scrubbed_is_withheld(clock, said) -> None:
+    """Only the type of what the redactor raised is told, and nothing of the text."""
+    diagnostics = Diagnostics(clock, said.append, lambda text: _raise(RuntimeError(text)))
+    diagnostics.report("sink", "hunter2")
+    assert said == ["fapilog: <withheld: RuntimeError>: <withheld: RuntimeError>\n"]
+
+
+def test_of_a_private_plug_in_only_type_and_place_are_said(diagnostics, said) -> None:
+    """The innermost place: where it was raised, not where it was called."""
+    result, error = diagnostics.guard_private("filter mine", _raise, ValueError("hunter2"))
+    assert (result, type(error)) == (None, ValueError)
+    line = _raise.__code__.co_firstlineno + 1
+    assert said == [f"fapilog: filter mine: ValueError at test_diagnostics.py:{line}\n"]
+    assert describe_place(ValueError("never raised")) == "ValueError"
+
+
+def _raise(error: Exception) -> str:
+    raise error

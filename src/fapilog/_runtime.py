@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,9 @@ class _Unbound:
 
     def current_context(self) -> dict[str, Any]:
         return {}
+
+    def copy_fields(self, fields: Mapping[str, Any]) -> None:
+        """Leave it: the copy is made once there is an engine."""
 
     def bind(self, origin: Origin) -> None:
         default_engine().adopt([origin])

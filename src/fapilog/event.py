@@ -55,6 +55,7 @@ class Extra(NamedTuple):
     exception: CapturedException | None = None
     stack: str | None = None
     size_bytes: int = 0
+    ticket: int | None = None
 
 
 class Record(NamedTuple):
@@ -92,6 +93,10 @@ class Intake(Protocol):
     @property
     def current_context(self) -> Callable[[], Any]:
         """Returns the current OpenTelemetry context."""
+        ...
+
+    def copy_fields(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], int] | None:
+        """Copy plain fields quickly; see :func:`fapilog.copying.copy_fields`."""
         ...
 
     def admit(self, record: tuple[Any, ...], *, may_await: bool) -> Awaitable[None] | None:

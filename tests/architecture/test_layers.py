@@ -15,7 +15,7 @@ INIT = "__init__"
 
 ROWS: dict[int, tuple[str, ...]] = {
     0: (
-        "_version", "checks", "clock", "coerce", "diagnostics", "drain_result", "edge_options", "errors", "event",
+        "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors", "event",
         "levels", "protocols", "units",
     ),
     1: ("context", "metrics"),

@@ -1,5 +1,6 @@
 """One run of the background thread: when it ends, and what it survives."""
 
+import asyncio
 import itertools
 import threading
 from typing import Any
@@ -8,10 +9,12 @@ import pytest
 
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.queue import QueueOptions
+from fapilog.engine.worker import BUSY_PAUSE_SECONDS
 from fapilog.event import EventDict
 from fapilog.protocols import Batch
 from tests.engine.conftest import MakeEngine, logger_of
 from tests.engine.sinks import Awaited, Keeping
+from tests.engine.test_engine import _until
 
 
 def quiet() -> Diagnostics:
@@ -125,3 +128,50 @@ def test_events_of_which_no_slice_can_be_made_are_counted(make_engine: MakeEngin
     result = engine.drain(5)
     assert (result.failed, result.delivered, result.in_flight, result.timed_out) == (1, 1, 0, False)
     assert [row["failed"] for row in result.sinks.values()] == [{"MemoryError": 1}] * 2
+
+
+@pytest.mark.parametrize("policy", ["drop", "wait"])
+def test_after_a_drain_that_gave_up_the_other_sinks_go_on(make_engine: MakeEngine, policy: Any) -> None:
+    """One that hangs holds up nobody, and when it comes back the drain that was asked for is finished."""
+    hung, fine = Awaited("hung", latched=True), Keeping("fine")
+    engine = make_engine(hung, fine, queue=QueueOptions(policy=policy), diagnostics=quiet())
+    logger = logger_of(engine)
+    logger.info("one")
+    assert engine.drain(0.1).timed_out
+    logger.info("two")
+    _until(lambda: len(fine.events) == 2)
+    hung.release()
+    _until(lambda: fine.closed == 1 and not engine.queue.running)
+    assert [event["message"] for event in hung.events] == ["one", "two"]
+    logger.info("three")
+    result = engine.drain(5)
+    assert (result.timed_out, result.delivered, result.in_flight) == (False, 3, 0)
+
+
+def test_a_worker_that_nobody_waits_for_looks_seldom(make_engine: MakeEngine) -> None:
+    """A hung sink is not looked after every millisecond for the rest of the program."""
+    gate = asyncio.Event()
+
+    class Still(Awaited):
+        async def write(self, batch: Batch) -> None:  # type: ignore[override]
+            await gate.wait()
+
+    engine = make_engine(Still(), diagnostics=quiet())
+    logger_of(engine).info("one")
+    assert engine.drain(0.05).timed_out
+    worker = engine._worker
+    assert worker is not None
+    pauses: list[float] = []
+    loop = worker._loop
+    assert loop is not None
+    later = loop.call_later
+
+    def spying(delay: float, *args: Any) -> Any:
+        pauses.append(delay)
+        return later(delay, *args)
+
+    loop.call_later = spying  # type: ignore[method-assign]
+    _until(lambda: len(pauses) >= 4)
+    loop.call_soon_threadsafe(gate.set)
+    # The one under way at the moment of giving up does not count.
+    assert min(pauses[1:]) >= BUSY_PAUSE_SECONDS

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, SpanContext, use_span
 
 import fapilog
 from fapilog.engine.engine import Engine, EngineParts, Output
@@ -232,3 +233,19 @@ def test_a_call_with_very_many_fields_is_cut_and_weighed(desk: Desk) -> None:
     assert weighed > 50_000
     assert 1_000 < len(desk.last) < 1_010
     assert "…" in desk.last
+
+
+@pytest.mark.parametrize("error", [AttributeError, ValueError, RuntimeError])
+def test_a_span_that_raises_costs_no_event(desk: Desk, error: type[Exception]) -> None:
+    """Some tracer's, or a mock's: the caller sees nothing of it, and the event has no trace ids."""
+
+    class Broken(NonRecordingSpan):
+        def get_span_context(self) -> SpanContext:
+            raise error("no")
+
+    with use_span(Broken(INVALID_SPAN_CONTEXT)):
+        desk.logger.info("plain", number=1)
+        desk.logger.info("by the long way", numbers=[1])
+    desk.logger.info("after")
+    assert [event["message"] for event in desk.events] == ["plain", "by the long way", "after"]
+    assert "trace_id" not in str(desk.events)

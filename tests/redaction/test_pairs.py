@@ -77,6 +77,9 @@ def test_a_word_after_a_sign_is_hidden(value):
         ("password:\thunter2", "password:\t***"),
         ("the api key : k1.", "the api key : ***."),
         ("`password`: `x1`", "`password`: `***`"),
+        ("the password is: x1", "the password is: ***"),
+        ("cookie: {'sid': 'a'}, b", "cookie: ***, b"),
+        ("password: {'sid': 'a'}", "password: ***"),
     ],
 )
 def test_where_a_value_ends(text, cleaned):
@@ -127,6 +130,10 @@ def test_every_sign_between_name_and_value(sign):
         "a <b> c",
         "password=\n",
         "password: Must be longer",
+        "self.password = password",
+        "token: Token = Depends(x)",
+        "password: {",
+        "the password is: required",
     ],
 )
 def test_what_is_no_value_stays(text):

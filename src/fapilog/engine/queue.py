@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from fapilog.copying import copy_fields
 from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError
 from fapilog.event import Origin
@@ -136,6 +137,8 @@ class EventQueue:
         self._large_bytes = 0
         self._line: deque[_Waiter] = deque()
         self._exit_by: float | None = None
+
+    copy_fields = staticmethod(copy_fields)
 
     def bind(self, origin: Origin) -> None:
         """Do nothing: whoever is here has an engine."""

@@ -11,7 +11,7 @@ from typing import Any
 from fapilog.checks import whole
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.event import EventDict
-from fapilog.filters.keys import OWN, checked_key, key_of
+from fapilog.filters.keys import OWN, Key, checked_key, key_of, known, shown
 from fapilog.protocols import Summary
 from fapilog.units import parse_duration
 
@@ -42,10 +42,13 @@ class DedupeOptions:
 
 
 class _Kind:
-    __slots__ = ("count", "first", "trace_id", "until")
+    __slots__ = ("count", "level", "logger", "message", "timestamp", "trace_id", "until")
 
     def __init__(self, first: EventDict, until: float) -> None:
-        self.first = {name: first.get(name) for name in ("level", "logger", "message", "timestamp")}
+        self.level = first.get("level", "WARNING")
+        self.logger = shown(known(first.get("logger")))
+        self.message = shown(known(first.get("message")))
+        self.timestamp = first.get("timestamp")
         self.until = until
         self.count = 0
         self.trace_id: Any = None
@@ -69,19 +72,19 @@ class Dedupe:
         self._max = options.max_keys
         self._clock = clock
         # In the order in which the windows end, because they are all of one length.
-        self._kinds: OrderedDict[tuple[Any, ...], _Kind] = OrderedDict()
+        self._kinds: OrderedDict[Key, _Kind] = OrderedDict()
         self._ready: list[Summary] = []
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if event["logger"] == OWN:
+        if event.get("logger") == OWN:
             return True
         now = self._clock.monotonic()
         key = self._key(event)
         kind = self._kinds.get(key)
         if kind is not None and now < kind.until:
             kind.count += 1
-            kind.trace_id = event.get("trace_id")
+            kind.trace_id = shown(known(event.get("trace_id")))
             return False
         if kind is not None:
             self._end(self._kinds.pop(key))
@@ -107,11 +110,11 @@ class Dedupe:
             return
         fields = {
             "count": kind.count,
-            "repeated_message": kind.first["message"],
-            "repeated_logger": kind.first["logger"],
-            "first_timestamp": kind.first["timestamp"],
+            "repeated_message": kind.message,
+            "repeated_logger": kind.logger,
+            "first_timestamp": kind.timestamp,
             "window_seconds": self._window,
         }
         if kind.trace_id is not None:
             fields["last_trace_id"] = kind.trace_id
-        self._ready.append(Summary(str(kind.first["level"]), "events repeated", fields))
+        self._ready.append(Summary(kind.level, "events repeated", fields))

@@ -1,14 +1,13 @@
-"""The first event of each kind in a while; the others of that kind are held back, and counted."""
+"""The first event of each kind in a while; the others of that kind are held back, and counted all together."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from fapilog.checks import whole
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.event import EventDict
-from fapilog.filters.keys import OWN, checked_key, key_of
+from fapilog.filters.keys import OWN, Key, checked_key, key_of
 from fapilog.units import parse_duration
 
 
@@ -51,11 +50,11 @@ class FirstSeen:
         self._window = parse_duration(options.window, "with_first_seen(window)")
         self._max = options.max_keys
         self._clock = clock
-        self._seen: OrderedDict[tuple[Any, ...], float] = OrderedDict()
+        self._seen: OrderedDict[Key, float] = OrderedDict()
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if event["logger"] == OWN:
+        if event.get("logger") == OWN:
             return True
         now = self._clock.monotonic()
         key = self._key(event)

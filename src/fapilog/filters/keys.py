@@ -1,22 +1,40 @@
 """What makes two events the same kind: the values of some of their fields."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fapilog.checks import texts
+from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError
 from fapilog.event import EventDict
 
-KEPT_VALUE = 256
+LONGEST = 512
 OWN = "fapilog"
 """The logger of the toolkit's own events, which no filter holds back."""
 
+Key = tuple[Any, ...]
+_LARGEST = 1 << 63
 
-def key_of(names: tuple[str, ...]) -> Callable[[EventDict], tuple[Any, ...]]:
-    """Return a function that gives the key of an event; what is missing is None, and long or odd values are text."""
 
-    def key(event: EventDict) -> tuple[Any, ...]:
-        return tuple([_plain(event.get(name)) for name in names])
+class _Known(NamedTuple):
+    """What is kept of a value that is long or holds others: how to call it, and what tells it from others.
+
+    Nothing of the value itself: the beginning of a text could end in the middle of a secret, and a redactor that sees
+    the text of a dict does not see its keys.
+    """
+
+    shown: str
+    digest: int
+
+
+def key_of(names: tuple[str, ...]) -> Callable[[EventDict], Key]:
+    """Return a function that gives the key of an event: of an exception only its type, None for what is missing.
+
+    A key is hashable and of bounded size.
+    """
+
+    def key(event: EventDict) -> Key:
+        return tuple([_part(name, event.get(name)) for name in names])
 
     return key
 
@@ -33,12 +51,24 @@ def checked_key(key: Iterable[str], where: str) -> tuple[str, ...]:
     return names
 
 
-def _plain(value: Any) -> Any:
-    if type(value) is str:
-        return value if len(value) <= KEPT_VALUE else value[:KEPT_VALUE]
-    if value is None or type(value) in (int, bool, float):
+def known(value: Any) -> Any:
+    """Return what is kept of a value: itself, if it is a short text or a plain number."""
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= LONGEST else _Known(f"<{len(value)} characters>", hash(value))
+    if value is None or kind is bool or kind is float or (kind is int and -_LARGEST <= value < _LARGEST):
         return value
-    if type(value) is dict and "type" in value:
-        # An exception: its kind, not its text with addresses and ids in it.
-        return _plain(value["type"])
-    return repr(value)[:KEPT_VALUE]
+    text, error = attempt(repr, value)
+    return _Known(f"<{kind.__name__}>", hash(text if error is None else kind))
+
+
+def shown(part: Any) -> Any:
+    """Return what a summary tells of what is kept of a value."""
+    return part.shown if type(part) is _Known else part
+
+
+def _part(name: str, value: Any) -> Any:
+    if name == "exception" and isinstance(value, dict):
+        # Not its message and frames, which differ by addresses and ids.
+        value = value.get("type")
+    return known(value)

@@ -10,11 +10,14 @@ from fapilog.checks import whole
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import ConfigError
 from fapilog.event import EventDict
-from fapilog.filters.keys import OWN, checked_key, key_of
+from fapilog.filters.bucket import Bucket
+from fapilog.filters.keys import OWN, Key, checked_key, key_of, shown
 from fapilog.protocols import Summary
 
 SUMMARY_SECONDS = 10.0
-_OTHERS = ("…",)
+MOST_TOLD = 100
+_MOST_PER_SECOND = 1e9
+_MESSAGE = "events rate limited"
 
 
 @dataclass(frozen=True)
@@ -40,28 +43,20 @@ class RateLimitOptions:
         Raises:
             ConfigError: If a value cannot be used.
         """
-        _positive(self.per_second, "with_rate_limit(per_second)")
-        if self.burst is not None:
-            _positive(self.burst, "with_rate_limit(burst)", least=1)
+        if not _usable(self.per_second) or self.per_second <= 0:
+            raise ConfigError.wrong("with_rate_limit(per_second)", self.per_second, "a number above zero, at most 1e9")
+        if self.burst is not None and (not _usable(self.burst) or self.burst < 1):
+            raise ConfigError.wrong("with_rate_limit(burst)", self.burst, "a number of at least 1, at most 1e9")
         object.__setattr__(self, "key", checked_key(self.key, "with_rate_limit(key)"))
         whole(self.max_keys, "with_rate_limit(max_keys)", 1)
-
-
-class _Bucket:
-    __slots__ = ("at", "held", "level", "tokens")
-
-    def __init__(self, tokens: float, at: float) -> None:
-        self.tokens = tokens
-        self.at = at
-        self.held = 0
-        self.level = "WARNING"
 
 
 class RateLimit:
     """Holds back what its bucket has no token for, whatever its level, and tells how many those were.
 
     Errors are held back as well: an error in a loop is the flood that this is for, and its first ones have gone on.
-    Every ten seconds one summary for each kind of which events were held back tells how many.
+    Ten seconds after the first was held back, one summary for each kind tells how many; of more than a hundred kinds
+    those of which the most were held back, and one summary for all others.
     """
 
     name = "rate_limit"
@@ -77,57 +72,60 @@ class RateLimit:
         self._key = key_of(options.key)
         self._max = options.max_keys
         self._clock = clock
-        self._buckets: OrderedDict[tuple[Any, ...], _Bucket] = OrderedDict()
-        self._others = _Bucket(self._burst, clock.monotonic())
-        self._held: dict[tuple[Any, ...], _Bucket] = {}
+        # In the order in which they were last used.
+        self._buckets: OrderedDict[Key, Bucket] = OrderedDict()
+        self._shared = Bucket(self._rate, self._burst, clock.monotonic())
+        self._held: dict[Key, Bucket] = {}
         self._tell_at = math.inf
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if event["logger"] == OWN:
+        if event.get("logger") == OWN:
             return True
         now = self._clock.monotonic()
         key = self._key(event)
         bucket = self._bucket(key, now)
-        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
-        bucket.at = now
-        if bucket.tokens >= 1.0:
-            bucket.tokens -= 1.0
+        if bucket.take(now):
             return True
         bucket.held += 1
-        bucket.level = event["level"]
-        self._held[_OTHERS if bucket is self._others else key] = bucket
+        bucket.level = event.get("level", "WARNING")
+        if bucket is not self._shared:
+            self._held[key] = bucket
         self._tell_at = min(self._tell_at, now + SUMMARY_SECONDS)
         return False
 
     def due(self, final: bool) -> list[Summary]:  # noqa: FBT001 - the contract of `Summarising`
         """Return how many events of each kind were held back since it was last told."""
-        if not self._held or not (final or self._clock.monotonic() >= self._tell_at):
+        if self._tell_at == math.inf or not (final or self._clock.monotonic() >= self._tell_at):
             return []
-        summaries = []
-        for key, bucket in self._held.items():
-            kind = {"others": True} if key == _OTHERS else dict(zip(self._names, key, strict=True))
-            summaries.append(Summary(bucket.level, "events rate limited", {"count": bucket.held, "of": kind}))
+        most = sorted(self._held.items(), key=lambda item: item[1].held, reverse=True)
+        summaries = [self._summary(key, bucket) for key, bucket in most[:MOST_TOLD]]
+        others = self._shared.held + sum(bucket.held for _, bucket in most[MOST_TOLD:])
+        if others:
+            summaries.append(Summary("WARNING", _MESSAGE, {"count": others, "of": "other kinds"}))
+        for bucket in (*self._held.values(), self._shared):
             bucket.held = 0
         self._held.clear()
         self._tell_at = math.inf
         return summaries
 
-    def _bucket(self, key: tuple[Any, ...], now: float) -> _Bucket:
+    def _summary(self, key: Key, bucket: Bucket) -> Summary:
+        kind: dict[str, Any] = dict(zip(self._names, map(shown, key), strict=True))
+        return Summary(bucket.level, _MESSAGE, {"count": bucket.held, "of": kind})
+
+    def _bucket(self, key: Key, now: float) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is not None:
             self._buckets.move_to_end(key)
             return bucket
         if len(self._buckets) >= self._max:
             oldest = next(iter(self._buckets.values()))
-            if oldest.held or oldest.tokens + (now - oldest.at) * self._rate < self._burst:
-                return self._others
+            if oldest.held or not oldest.full(now):
+                return self._shared
             self._buckets.popitem(last=False)
-        bucket = self._buckets[key] = _Bucket(self._burst, now)
+        bucket = self._buckets[key] = Bucket(self._rate, self._burst, now)
         return bucket
 
 
-def _positive(value: Any, where: str, least: float = 0.0) -> None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not usable or value <= 0 or value < least:
-        raise ConfigError.wrong(where, value, f"a number of at least {least:g}" if least else "a number above zero")
+def _usable(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value <= _MOST_PER_SECOND

@@ -1,31 +1,33 @@
 """Sampling: a share of the events, of the traces, or as many a second as are wanted. Errors are exempt.
 
 The decision for a trace follows OpenTelemetry's consistent probability sampling: the least significant 56 bits of the
-trace id are compared with a threshold, so that every process decides alike (OpenTelemetry specification, tracestate
-probability sampling, rejection threshold ``T`` and randomness ``R``).
+trace id are compared with a threshold, so that every process decides alike, and what a low rate keeps a higher one
+keeps, too (OpenTelemetry specification, tracestate probability sampling: rejection threshold T, randomness R).
 """
 
-import random
 import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fapilog.checks import share
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import ConfigError
 from fapilog.event import EventDict
-from fapilog.filters.keys import OWN
+from fapilog.filters.bucket import Bucket
+from fapilog.filters.shares import Exempt, LevelNumber, Share
 
 BY = ("event", "trace")
+_MOST_PER_SECOND = 1e9
 _RANDOM_BITS = 56
 _RANDOM_DIGITS = _RANDOM_BITS // 4
+_HASHED_BITS = 32
+_TRACE_DIGITS = (16, 32)
+_FLAG_DIGITS = (2,)
 _SAMPLED = 1
 _STEP_SECONDS = 0.25
 _STEPS = 8
-
-LevelNumber = Callable[[str | int, str], int]
 
 
 @dataclass(frozen=True)
@@ -55,75 +57,51 @@ class SamplingOptions:
             share(self.rate, "with_sampling(rate)")
         if self.by not in BY:
             raise ConfigError.unknown("with_sampling(by)", self.by, BY)
-        target = self.target_per_second
-        if target is not None and (
-            isinstance(target, bool) or not isinstance(target, int | float) or not 0 < target < 1e9
-        ):
-            raise ConfigError.wrong("with_sampling(target_per_second)", target, "a number of events above zero")
-        if target is not None and (self.rate is not None or self.by == "trace"):
-            raise ConfigError.wrong(
-                "with_sampling(target_per_second)", target, 'a target, or rate and by="trace", not both'
-            )
-        if target is None and self.rate is None and self.by == "event":
+        if self.target_per_second is not None:
+            self._check_target(self.target_per_second)
+        elif self.rate is None and self.by == "event":
             raise ConfigError.wrong("with_sampling(rate)", self.rate, "a number from 0 to 1, or a target_per_second")
         if isinstance(self.exempt, bool) or not isinstance(self.exempt, str | int):
             raise ConfigError.wrong("with_sampling(exempt)", self.exempt, "the name or number of a level")
 
-
-class Exempt:
-    """Tells whether an event is one that no sampling holds back: severe enough, or the toolkit's own."""
-
-    def __init__(self, level: str | int, number: LevelNumber) -> None:
-        """Look the level up."""
-        self._least = number(level, "with_sampling(exempt)")
-        self._number = number
-        self._known: dict[str, bool] = {}
-
-    def __call__(self, event: EventDict) -> bool:
-        """Tell it."""
-        level = event["level"]
-        known = self._known.get(level)
-        if known is None:
-            known = self._known[level] = self._number(level, "level") >= self._least
-        return known or event["logger"] == OWN
+    def _check_target(self, target: Any) -> None:
+        where = "with_sampling(target_per_second)"
+        number = isinstance(target, int | float) and not isinstance(target, bool)
+        if not (number and 0 < target <= _MOST_PER_SECOND):
+            raise ConfigError.wrong(where, target, "a number of events above zero, at most 1e9")
+        if self.rate is not None or self.by == "trace":
+            raise ConfigError.wrong(where, target, 'a target, or rate and by="trace", not both')
 
 
 class Sampler:
-    """Lets a share of the events through, evenly: every tenth for 0.1, beginning somewhere in the first ten.
-
-    Even spacing keeps the share exact at any time, which chance does not; a stream that repeats with the same period as the
-    share is the price.
-    """
+    """Lets a share of the events through, chosen by chance but exact in number."""
 
     name = "sampling"
 
     def __init__(self, options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Begin at a random place, so that processes do not all choose the same events."""
+        """Start with nothing counted; without a rate everything goes on."""
         del clock
         self._rate = 1.0 if options.rate is None else options.rate
         self._exempt = Exempt(options.exempt, number)
-        self._saved = random.random()  # noqa: S311 - nothing depends on its being secret
+        self._share = Share()
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if self._exempt(event):
-            return True
-        self._saved += self._rate
-        if self._saved < 1.0:
-            return False
-        self._saved -= 1.0
-        return True
+        return self._exempt(event) or self._share.take(self._rate)
 
 
 class TraceSampler:
-    """Lets whole traces through. The verdict follows from the event alone, in every process alike."""
+    """Lets whole traces through. The verdict follows from the event alone, in every process alike.
+
+    In this order: the sampled flag, the trace id, the request id; what has none of them is sampled by the event.
+    """
 
     name = "trace_sampling"
 
     def __init__(self, options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> None:
         """Work the threshold out."""
-        self._rate = options.rate
-        self._threshold = round((1.0 - (1.0 if options.rate is None else options.rate)) * (1 << _RANDOM_BITS))
+        rate = 1.0 if options.rate is None else options.rate
+        self._threshold = round((1.0 - rate) * (1 << _RANDOM_BITS))
         self._exempt = Exempt(options.exempt, number)
         self._others = Sampler(options, number, clock)
 
@@ -133,11 +111,8 @@ class TraceSampler:
             return True
         trace = event.get("trace_id")
         if trace:
-            flags = _hexadecimal(event.get("trace_flags"))
-            if flags is not None:
-                return bool(flags & _SAMPLED)
-            randomness = _hexadecimal(trace[-_RANDOM_DIGITS:])
-            return (_hashed(trace) if randomness is None else randomness) >= self._threshold
+            flags = _hexadecimal(event.get("trace_flags"), _FLAG_DIGITS)
+            return bool(flags & _SAMPLED) if flags is not None else _randomness(trace) >= self._threshold
         request = event.get("request_id")
         return _hashed(request) >= self._threshold if request else self._others(event)
 
@@ -145,9 +120,11 @@ class TraceSampler:
 class AdaptiveSampler:
     """Lets about as many events a second through as are wanted: the share follows how many come.
 
-    How many come is counted in steps of a quarter of a second over two seconds; the share of a step is the target over
-    the larger of that average and what the last step alone came to, so that a burst is met within a step and a calm within
-    two seconds. Exempt events go on and are not counted.
+    How many come is the average over the last two seconds, in steps of a quarter; the share is the target over that.
+    A token bucket of one second's target corrects what an average knows too late: at the beginning of a flood nothing
+    goes on for which there is no token, and as soon as all are back, after it, everything does. So in any ``t`` seconds
+    at most ``target * (t + 1)`` events go on (``target * t + 1`` for less than one a second), and of a calm that keeps
+    below the target all do, two seconds after the flood at the latest. Exempt events go on and are not counted.
     """
 
     name = "adaptive_sampling"
@@ -157,12 +134,13 @@ class AdaptiveSampler:
         self._target = options.target_per_second or 1.0
         self._exempt = Exempt(options.exempt, number)
         self._clock = clock
+        now = clock.monotonic()
+        self._bucket = Bucket(self._target, max(1.0, self._target), now)
+        self._share = Share()
+        self._rate = 1.0
         self._counts: deque[int] = deque(maxlen=_STEPS)
         self._count = 0
-        self._passed = 0
-        self._ends = clock.monotonic() + _STEP_SECONDS
-        self._share = 1.0
-        self._saved = 1.0
+        self._ends = now + _STEP_SECONDS
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
@@ -172,26 +150,19 @@ class AdaptiveSampler:
         if now >= self._ends:
             self._turn(now)
         self._count += 1
-        # A burst within the step, before its share is known: what the target allows for the step, and no more.
-        if self._passed >= 2 * self._target * _STEP_SECONDS + 1 and self._share == 1.0:
-            return False
-        self._saved += self._share
-        if self._saved < 1.0:
-            return False
-        self._saved = min(self._saved - 1.0, 1.0)
-        self._passed += 1
-        return True
+        picked = self._share.take(self._rate)
+        return (self._bucket.full(now) or picked) and self._bucket.take(now)
 
     def _turn(self, now: float) -> None:
-        missed = int((now - self._ends) / _STEP_SECONDS)
+        """Begin a new step; those in which nothing came have passed unseen."""
+        empty = int((now - self._ends) / _STEP_SECONDS)
         self._counts.append(self._count)
-        self._counts.extend([0] * min(missed, _STEPS))
-        last = 0 if missed else self._count
-        average = sum(self._counts) / len(self._counts)
-        rate = max(average, last) / _STEP_SECONDS
-        self._share = 1.0 if rate <= self._target else self._target / rate
-        self._count = self._passed = 0
-        self._ends += (missed + 1) * _STEP_SECONDS
+        self._counts.extend([0] * min(empty, _STEPS))
+        self._count = 0
+        self._ends += (empty + 1) * _STEP_SECONDS
+        wanted = self._target * len(self._counts) * _STEP_SECONDS
+        came = sum(self._counts)
+        self._rate = 1.0 if came <= wanted else wanted / came
 
 
 def sampler(options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> Callable[[EventDict], bool]:
@@ -201,14 +172,21 @@ def sampler(options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM
     return (TraceSampler if options.by == "trace" else Sampler)(options, number, clock)
 
 
-def _hexadecimal(text: object) -> int | None:
+def _randomness(trace: object) -> int:
+    """Return the 56 bits of a trace id that tell whether it is sampled; of an id of another form, a hash."""
+    number = _hexadecimal(trace, _TRACE_DIGITS)
+    return _hashed(trace) if number is None else number & ((1 << _RANDOM_BITS) - 1)
+
+
+def _hexadecimal(text: object, digits: tuple[int, ...]) -> int | None:
+    if not (isinstance(text, str) and len(text) in digits and text.isalnum()):
+        return None
     try:
-        return int(text, 16) if isinstance(text, str) else None
+        return int(text, 16)
     except ValueError:
         return None
 
 
 def _hashed(value: object) -> int:
     """Return 56 bits that follow from a text alone, the same in every process."""
-    data = str(value).encode("utf-8", "backslashreplace")
-    return (zlib.crc32(data) << (_RANDOM_BITS - 32)) | (zlib.adler32(data) & 0xFFFFFF)
+    return zlib.crc32(str(value).encode("utf-8", "backslashreplace")) << (_RANDOM_BITS - _HASHED_BITS)

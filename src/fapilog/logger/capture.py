@@ -54,8 +54,12 @@ def submit(
     if origin.level > levelno:
         return None
     text = to_text(message)
-    plain = to_plain_fields(fields)
-    size = _OVERHEAD_BYTES + len(text) + _size(plain)
+    copied = queue.copy_fields(fields)
+    if copied is None:
+        plain = to_plain_fields(fields)
+        copied = (plain, _size(plain))
+    plain, size = copied
+    size += _OVERHEAD_BYTES + len(text)
     extra = None
     exception = capture_exception(exc_info) if exc_info else None
     if exception is not None or stack is not None:

@@ -7,6 +7,7 @@ Europe.
 import re
 
 from fapilog.coerce import MASK
+from fapilog.redaction.numbers import classes_of
 from fapilog.redaction.rule import Rule
 
 _EMAIL = re.compile(
@@ -36,4 +37,11 @@ _PHONE = re.compile(
     r")(?![0-9A-Za-z_])(?![.\-:/][0-9])"
 )
 
-PHONE = Rule(hide=lambda text: _PHONE.sub(MASK, text), look=lambda text: _PHONE.search(text) is not None)
+_SHORTEST_PHONE = b"9" * 6
+
+
+def _has_phone(text: str) -> bool:
+    return classes_of(text, b" .()-/").find(_SHORTEST_PHONE) >= 0 and _PHONE.search(text) is not None
+
+
+PHONE = Rule(hide=lambda text: _PHONE.sub(MASK, text), look=_has_phone)

@@ -10,6 +10,9 @@ import re
 from fapilog.coerce import MASK
 from fapilog.redaction.rule import Rule
 
+# A search in bytes for a few of the same characters is much faster than a pattern is at digits.
+_CLASSES = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"9" * 10 + b"A" * 26)
+
 _CARD = re.compile(
     r"[0-9](?<![0-9A-Za-z+][0-9])(?<![0-9][.,][0-9])"
     r"(?:[0-9]{12,18}+|[0-9]{3}(?P<gap>[ \-])[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{1,4}(?:(?P=gap)[0-9]{1,3})?"
@@ -34,6 +37,15 @@ _CARD_RANGES = (
     ("9792", "9792", {16}),  # Troy
 )  # fmt: skip
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def classes_of(text: str, without: bytes) -> bytes:
+    """Return a text in UTF-8 with 9 for each digit, A for each capital, and without some characters."""
+    try:
+        plain = text.encode()
+    except UnicodeEncodeError:
+        plain = text.encode("utf-8", "replace")
+    return plain.translate(_CLASSES, without)
 
 
 def _is_card(digits: str) -> bool:
@@ -94,19 +106,13 @@ def _mask_ssn(match: re.Match[str]) -> str:
     return match[0] if area in _NEVER_AREAS or area.startswith("9") else MASK
 
 
-# Digits are 9 and capitals A; a search in bytes for a few of these is much faster than a pattern is at digits.
-_CLASSES = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"9" * 10 + b"A" * 26)
 _SHORTEST_NUMBER = b"9" * 9
 _IBAN_BEGIN = b"AA99"
 
 
 def _has_number(text: str) -> bool:
     """Tell whether there may be a number of any of the three kinds: spaces and hyphens do not count."""
-    try:
-        plain = text.encode()
-    except UnicodeEncodeError:
-        plain = text.encode("utf-8", "replace")
-    classes = plain.translate(_CLASSES, b" -")
+    classes = classes_of(text, b" -")
     if classes.find(_SHORTEST_NUMBER) >= 0 and (_CARD.search(text) or _SSN.search(text)):
         return True
     return classes.find(_IBAN_BEGIN) >= 0 and _IBAN.search(text) is not None

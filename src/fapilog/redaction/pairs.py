@@ -11,7 +11,6 @@ strings (``Pwd=x;Database=y``), headers as lines and as pairs (``(b'cookie', b'a
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -33,6 +32,7 @@ _NAME = re.compile(
 )
 _NO_SIGNS = frozenset({"==", "===", "::", "-"})
 _LINES = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
+_COPULAS = frozenset({"is", "was", "equals"})
 _SEPARATORS = str.maketrans("", "", "-_. ")
 
 
@@ -62,11 +62,12 @@ def key_value(is_secret_name: Callable[[str], bool]) -> Rule:
     def is_secret(name: str, word: str) -> bool:
         return known(f"{word} {name}" if word else name)
 
-    return Rule(
-        hide=partial(_hide, is_secret=is_secret),
-        signs=(r"-(?<=--)[A-Za-z]",),
-        look=partial(_look, is_secret=is_secret),
-    )
+    def look(text: str) -> bool:
+        if "=" in text or ":" in text or "'" in text or '"' in text or "<" in text or "%" in text:
+            return next(_places(text, is_secret), None) is not None
+        return False
+
+    return Rule(hide=lambda text: _hide(text, is_secret), signs=(r"-(?<=--)[A-Za-z]",), look=look)
 
 
 def _hide(text: str, is_secret: _Asked) -> str:
@@ -79,12 +80,6 @@ def _hide(text: str, is_secret: _Asked) -> str:
             pieces += [text[done : span[0]], MASK]
             done = span[1]
     return "".join([*pieces, text[done:]]) if pieces else text
-
-
-def _look(text: str, is_secret: _Asked) -> bool:
-    if "=" in text or ":" in text or "'" in text or '"' in text or "<" in text or "%" in text:
-        return next(_places(text, is_secret), None) is not None
-    return False
 
 
 def _places(text: str, is_secret: _Asked) -> Iterator[_Place]:
@@ -102,7 +97,7 @@ def _spellings(name: str, word: str) -> Iterator[str]:
     for part in plain.replace("[", ".").split(".")[1:]:
         yield part.rstrip("]")
     if word:
-        yield f"{word}_{plain}"
+        yield word if plain in _COPULAS else f"{word}_{plain}"
 
 
 def _place(text: str, sign: re.Match[str], is_secret: _Asked) -> _Place | None:

@@ -84,6 +84,8 @@ class TextRules:
         """
         cleaned = text
         for _ in range(_MOST_ROUNDS):
+            if not self.may_hide(cleaned):
+                return cleaned
             before = cleaned
             for hide, signs, look in self._rules:
                 if signs(cleaned) or (look is not None and look(cleaned)):

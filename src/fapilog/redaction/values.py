@@ -123,7 +123,8 @@ def _closing_quote(text: str, begin: int, slashes: int, quote: str) -> int:
 
 
 def _open_bracket(text: str, begin: int, context: Context) -> Span | None:
-    if (context.spaced and not context.quoted and text[begin] != "[") or _TEMPLATE.match(text, begin):
+    told = context.quoted or not context.spaced or text.startswith(("[", "{'", '{"'), begin)
+    if not told or _TEMPLATE.match(text, begin):
         return None
     return _bracketed(text, begin, begin)
 
@@ -198,7 +199,9 @@ def _is_code(text: str, begin: int, end: int, context: Context) -> bool:
         return "_" in found or "." in found or found.isalpha()
     if after < end:
         return False
-    if found == context.name:
-        return text[after : after + 1] in (",", ")")
+    of, _, name = context.name.rpartition(".")
+    if found == name:
+        return bool(of) or text[after : after + 1] in (",", ")")
     owner, _, last = found.rpartition(".")
-    return bool(owner) and (found.startswith(_OWNERS) or last == context.name)
+    annotated = context.spaced and found[0].isupper() and text.startswith((" = ", " | "), after)
+    return annotated or (bool(owner) and (found.startswith(_OWNERS) or last == name))

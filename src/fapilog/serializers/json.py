@@ -119,7 +119,8 @@ class JsonFormat:
                 part = self._part(bound, local, shared)
                 middle = part.identity + (self._span(span) or part.traced) + part.rest
             try:
-                if extra is not None or part.mixed or not part.taken.isdisjoint(fields):
+                rare = extra is not None and (extra.exception is not None or extra.stack is not None)
+                if rare or part.mixed or not part.taken.isdisjoint(fields):
                     lines.append(self._whole(record))
                     continue
                 text = _dumps(message)

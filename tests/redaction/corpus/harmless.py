@@ -145,6 +145,8 @@ HARMLESS: dict[str, tuple[str, ...]] = {
         "x => y",
         "<password></password>",
         "pinned: 3 posts",
+        "token: Token = Depends(get_token)",
+        "self.password = password",
     ),
     "numbers": (
         "order 1234567890123456",

@@ -195,6 +195,7 @@ SECRETS: dict[str, tuple[Row, ...]] = {
         ("curl -H 'X-Api-Key: canary20' https://x.example", "canary20"),
         ('export SECRET_TOKEN="canary21"', "canary21"),
         ("https://x.example/?next=https%3A%2F%2Fy%2F%3Ftoken%3Dcanary22", "canary22"),
+        ("your password is: canary23", "canary23"),
         ("password = correct-horse-battery", "correct-horse-battery"),
     ),
     "card": (

@@ -1,0 +1,84 @@
+"""What the samplers have in common: who is exempt, and how a share of what comes is picked."""
+
+import random
+from collections.abc import Callable
+
+from fapilog.event import EventDict
+from fapilog.filters.keys import OWN
+
+LevelNumber = Callable[[str | int, str], int]
+_NUMBERED = "LEVEL_"
+
+
+class Exempt:
+    """Tells whether an event is one that no sampling holds back: severe enough, or the toolkit's own."""
+
+    def __init__(self, level: str | int, number: LevelNumber) -> None:
+        """Look the level up.
+
+        Raises:
+            ConfigError: If there is no such level.
+        """
+        self._least = number(level, "with_sampling(exempt)")
+        self._number = number
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, event: EventDict) -> bool:
+        """Tell it; a level that is not known is not severe."""
+        level = event.get("level", "")
+        known = self._known.get(level)
+        if known is None:
+            number = self._number_of(level)
+            known = number is not None and number >= self._least
+            if number is not None:
+                # Only these, so that there are not more than there are levels.
+                self._known[level] = known
+        return known or event.get("logger") == OWN
+
+    def _number_of(self, level: str) -> int | None:
+        digits = level.removeprefix(_NUMBERED)
+        try:
+            # A number without a name is called LEVEL_25, which the table does not look up.
+            return self._number(int(digits) if digits != level else level, "level")
+        except ValueError:
+            return None
+
+
+class Share:
+    """Picks a share of what comes: of each stretch that makes up one, one at random.
+
+    After n it has picked ``rate * n``, rounded down or up, and each had the same chance. Regular picks, every tenth,
+    would be as exact, but of events that repeat in tens they would always pick the same one; independent ones are not
+    exact. The rate may differ each time.
+    """
+
+    __slots__ = ("_ahead", "_due")
+
+    def __init__(self) -> None:
+        """Start with nothing due."""
+        self._due = 0.0
+        self._ahead = False
+
+    def take(self, rate: float) -> bool:
+        """Tell whether this one is picked.
+
+        Args:
+            rate: From 0 to 1.
+        """
+        before = self._due
+        due = before + rate
+        if due < 1.0:
+            # Within a stretch: if it has been picked from already, nothing; else the chance that is left of it.
+            picked = not self._ahead and _random() * (1.0 - before) < rate
+            self._ahead = self._ahead or picked
+        else:
+            # It ends here: who was not picked from it is this one; else it is about the next stretch's beginning.
+            due -= 1.0
+            picked = not self._ahead or _random() * before < due
+            self._ahead = self._ahead and picked
+        self._due = due
+        return picked
+
+
+def _random() -> float:
+    return random.random()  # noqa: S311 - nothing depends on its being secret
