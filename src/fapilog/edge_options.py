@@ -40,6 +40,8 @@ class AsgiOptions:
             none: the client is whoever connected to the server.
         level: The level of ``request_completed`` below status 500. Default INFO.
         error_level: Its level from 500 on. Default ERROR. ``request_failed`` is always ERROR.
+        flush_each_request: Let a request end only when its events are with the sinks, two seconds at most: for
+            platforms that freeze the process between requests. The answer has been sent by then. Default False.
     """
 
     request_id: bool = True
@@ -52,6 +54,7 @@ class AsgiOptions:
     trusted_proxies: Sequence[str] = ()
     level: str | int = "INFO"
     error_level: str | int = "ERROR"
+    flush_each_request: bool = False
 
     def __post_init__(self) -> None:
         """Check the values and keep the lists as tuples.
@@ -68,6 +71,7 @@ class AsgiOptions:
         checks.flag(self.request_id, "with_request_id(enabled)")
         checks.flag(self.accept_request_id, "with_request_id(accept)")
         checks.flag(self.access_log, "with_access_log(enabled)")
+        checks.flag(self.flush_each_request, "flush_each_request(enabled)")
         _check_headers("with_request_id(header)", (self.request_id_header,))
         _check_headers("include_headers(*names)", self.include_headers)
         for path in self.skip_paths:

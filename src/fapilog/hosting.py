@@ -53,6 +53,10 @@ class EdgeBuilder(OptionsBuilder):
         """Emit the completion events of this share of the successes, 0 to 1, default 1; of the others all."""
         return self._put("asgi", sample_rate=rate)
 
+    def flush_each_request(self, *, enabled: bool = True) -> Self:
+        """Let a request end only when its events are with the sinks, two seconds at most; for frozen processes."""
+        return self._put("asgi", flush_each_request=enabled)
+
     def with_request_id(self, header: str = "X-Request-ID", *, accept: bool = True, enabled: bool = True) -> Self:
         """Say where a request's id comes from.
 

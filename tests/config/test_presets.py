@@ -6,8 +6,9 @@ import pytest
 
 import fapilog
 from fapilog.config.parts import StdoutOptions
-from fapilog.config.presets import HARDENED, PRESETS, TABLE, preset
+from fapilog.config.presets import PRESETS, TABLE, preset
 from fapilog.edge_options import DebugRouteOptions
+from fapilog.engine.journal.options import JournalOptions
 from fapilog.errors import ConfigError
 from fapilog.redaction.options import RedactionOptions
 
@@ -50,14 +51,14 @@ def test_a_preset_is_what_its_row_says(name: str) -> None:
     assert options.redaction.enabled
 
 
-def test_hardened_is_refused_until_there_is_a_journal() -> None:
-    """With the reason; what it will be is a value already: closed, complete, never dropping for haste."""
-    with pytest.raises(ConfigError, match=r"^with_preset\(name\): 'hardened' cannot be used; .*journal"):
-        fapilog.LoggerBuilder().with_preset("hardened")
-    assert "hardened" not in fapilog.list_presets()
-    assert HARDENED.redaction == RedactionOptions(("CREDENTIALS", "PCI_DSS", "HIPAA_PHI"), fail="mask_all")
-    assert [sink.name for sink in HARDENED.sinks] == ["stdout", "file"]
-    assert HARDENED.queue.policy == "wait"
+def test_hardened_loses_nothing_and_fails_closed() -> None:
+    """Two sinks and a journal, three sets of rules, and callers that wait."""
+    hardened = PRESETS["hardened"]
+
+    assert hardened.redaction == RedactionOptions(("CREDENTIALS", "PCI_DSS", "HIPAA_PHI"), fail="mask_all")
+    assert [sink.name for sink in hardened.sinks] == ["stdout", "file"]
+    assert hardened.queue.policy == "wait"
+    assert hardened.journal == JournalOptions()
 
 
 def test_minimal_is_the_same_as_no_preset() -> None:

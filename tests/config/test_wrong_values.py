@@ -148,7 +148,8 @@ def test_wrong_values_that_once_said_something_else(wrong: Any, said: str) -> No
             {"FAPILOG_FILE__PATH": "a", "FAPILOG_FILE__MAX_BYTES": "9", "FAPILOG_FILE__MAX_TOTAL_BYTES": "8"},
             "FAPILOG_FILE__MAX_TOTAL_BYTES",
         ),
-        ({"FAPILOG_PRESET": "hardened"}, "FAPILOG_PRESET: 'hardened' cannot be used"),
+        ({"FAPILOG_PRESET": "hardned"}, "FAPILOG_PRESET: 'hardned' is not known"),
+        ({"FAPILOG_JOURNAL__MAX_BYTES": "9"}, "FAPILOG_JOURNAL__MAX_BYTES: '9' cannot be used"),
     ],
 )
 def test_variables_that_are_wrong_in_other_ways(

@@ -182,6 +182,18 @@ def test_a_predicate_that_raises_is_reported_by_place_and_does_not_match(make_en
     assert engine.diagnostics.counts() == {"route to a": 1}, "not asked where it could change nothing"
 
 
+def test_every_predicate_that_matches_counts(make_engine: MakeEngine) -> None:
+    """Beside each other, and beside routes without one."""
+    sinks = [Keeping(name) for name in SINKS]
+    always = Route("c", logger="test")
+    routing = RoutingOptions((Route("a", when=lambda e: True), Route("b", when=lambda e: e["number"] > 1), always))
+    engine = make_engine(*sinks, routing=routing)
+    for number in range(4):
+        logger_of(engine).info("event", number=number)
+    engine.drain()
+    assert [len(sink.events) for sink in sinks] == [4, 2, 4]
+
+
 def test_a_stage_may_return_a_dict_of_its_own_class(make_engine: MakeEngine) -> None:
     """Level and logger are those of the log call, whatever the stages made of the event."""
 

@@ -399,3 +399,25 @@ async def test_no_text_of_an_error_is_shown(log: Log) -> None:
 
     assert answer.json()["diagnostics"]["recent"]
     assert "canary" not in answer.text
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_request_may_end_only_when_its_events_are_with_the_sinks(asked: bool) -> None:
+    """What a platform that freezes the process between requests needs: preset serverless asks for it."""
+    sink = Latched()
+    builder = StarletteBuilder().flush_each_request(enabled=asked).add_sink(sink)
+    async with running(application(builder)) as server:
+        request = asyncio.ensure_future(server.get("/page/7"))
+        while not sink.entered.is_set():
+            await asyncio.sleep(0.001)
+        done, _ = await asyncio.wait({request}, timeout=0.1 if asked else 5)
+        assert bool(done) is not asked
+        sink.release.set()
+        assert (await request).status_code == 200
+
+
+@pytest.mark.parametrize(("preset", "flushes"), [("serverless", True), ("production", False)])
+def test_the_serverless_preset_flushes_each_request(preset: str, flushes: bool) -> None:
+    """As design 9 has it."""
+    assert StarletteBuilder().with_preset(preset).options().asgi.flush_each_request is flushes

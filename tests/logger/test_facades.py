@@ -243,9 +243,10 @@ def test_a_span_that_raises_costs_no_event(desk: Desk, error: type[Exception]) -
         def get_span_context(self) -> SpanContext:
             raise error("no")
 
+    desk.logger.info("the first starts the engine")
     with use_span(Broken(INVALID_SPAN_CONTEXT)):
         desk.logger.info("plain", number=1)
         desk.logger.info("by the long way", numbers=[1])
     desk.logger.info("after")
-    assert [event["message"] for event in desk.events] == ["plain", "by the long way", "after"]
+    assert [event["message"] for event in desk.events[1:]] == ["plain", "by the long way", "after"]
     assert "trace_id" not in str(desk.events)

@@ -142,6 +142,7 @@ def test_a_telephone_number_is_hidden(text):
         "0.123456",
         "007",
         "A-88421-0012",
+        "415.555.2671.1",
     ],
 )
 def test_times_versions_and_addresses_are_no_telephone_numbers(text):

@@ -44,6 +44,12 @@ def test_a_token_that_was_cut_is_hidden(cut):
     assert clean("jwt", f"seen {JWT[:cut]}") == "seen ***"
 
 
+def test_a_header_that_is_not_known_shows_by_what_follows():
+    """JSON in base64 with a dot and more is a token, without it may be a cursor."""
+    assert clean("jwt", "a eyJ2IjoiMSJ9.eyJzdWIi b") == "a *** b"
+    assert clean("jwt", "a eyJ2IjoiMSJ9 b") == "a eyJ2IjoiMSJ9 b"
+
+
 @pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED "])
 @pytest.mark.parametrize("end", ["\n", "\\n", "\\\\n", " ", "\r\n"])
 def test_private_keys_of_all_kinds_are_hidden_whole(kind, end):

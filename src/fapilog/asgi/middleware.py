@@ -24,6 +24,7 @@ from fapilog.diagnostics import attempt
 from fapilog.edge_options import AsgiOptions
 from fapilog.errors import ConfigError
 
+_FLUSH_SECONDS = 2.0
 _EXCHANGES = {"http": Exchange, "websocket": WebSocketExchange}
 
 
@@ -69,8 +70,12 @@ class RequestMiddleware:
             self.access.diagnose("asgi_scope", failed)
             await self.app(scope, receive, send)
             return
-        with exchange:
-            await self.app(scope, exchange.receive, exchange.send)
+        try:
+            with exchange:
+                await self.app(scope, exchange.receive, exchange.send)
+        finally:
+            if self.options.flush_each_request:
+                await _runtime.default_engine().flush_async(_FLUSH_SECONDS)
 
 
 class FapilogMiddleware:

@@ -10,6 +10,7 @@ from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
 from fapilog.config.pipeline import redactor_of, resource_of, stages_of
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.journaling import JournalParts
 from fapilog.errors import ConfigError
 from fapilog.filters.level import parse_directives
 from fapilog.levels import INFO, LevelTable
@@ -56,6 +57,7 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
         processors=stages.processors,
         fail=options.redaction.fail,
         routing=options.routing,
+        journal=_journal(options, stages.at_call, levels, resource),
         diagnostics=Diagnostics(
             write=None if options.diagnostics else _silent, scrub=None if redactor is None else redactor.text
         ),
@@ -68,6 +70,14 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
         if place is None or not error.where.startswith(("with_routing(", "Route(")):
             raise
         raise error.at(place) from None
+
+
+def _journal(
+    options: Options, redactors: list[Any], levels: LevelTable, resource: Mapping[str, Any]
+) -> JournalParts | None:
+    if options.journal is None:
+        return None
+    return JournalParts(options.journal, str(resource.get("service", "")), JsonFormat(levels, resource), redactors)
 
 
 def _silent(_: str) -> None:

@@ -16,6 +16,7 @@ from fapilog.config.showing import show_fields
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.routing import RoutingOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
+from fapilog.engine.journal.options import JournalOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.enrichers.kubernetes import KubernetesOptions
 from fapilog.enrichers.runtime import ServiceOptions
@@ -66,6 +67,7 @@ class Options:
         size_guard: How long an event's line may be; default as long as it is.
         schema: The shape of JSON lines; default fapilog's own, ``fapilog/1``.
         routing: Which events go to which sinks; default all to each.
+        journal: Where events are kept until the sinks have them, for the case of a kill; default nowhere.
         plugins: Sinks and stages of other distributions, by name.
         preset: The name of the preset that this began with.
         sources: Which variables or settings the values came from; what is not in it came from code.
@@ -97,6 +99,7 @@ class Options:
     size_guard: SizeGuardOptions | None = None
     schema: Literal["grouped", "ecs", "otel", "gcp", "datadog"] | None = None
     routing: RoutingOptions | None = None
+    journal: JournalOptions | None = None
     plugins: PluginOptions = PluginOptions()
     preset: str = "minimal"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)

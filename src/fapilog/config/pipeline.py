@@ -27,11 +27,12 @@ from fapilog.redaction.redactor import Redactor
 
 
 class PipelineStages(NamedTuple):
-    """The stages, each list in the order it runs."""
+    """The stages, each list in the order it runs; ``at_call`` are the redactors of an engine with a journal."""
 
     filters: list[Any]
     enrichers: list[Any]
     redactors: list[Any]
+    at_call: list[Any]
     processors: list[Any]
 
 
@@ -47,6 +48,11 @@ def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -
         ConfigError: If a plug-in cannot be used, or a level does not exist.
     """
     redactors = [*options.redactors, *_plugins("redactors", options)]
+    at_call: list[Any] = []
+    if options.journal is not None:
+        # Each redactor has one thread at a time: those of the call are not the worker's.
+        own = redactor_of(options)
+        at_call, redactors = [*redactors, *([] if own is None else [own])], []
     if redactor is not None:
         redactors.append(redactor)
     processors = [*options.processors, *_plugins("processors", options)]
@@ -56,6 +62,7 @@ def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -
         filters=[*_filters(options, levels), *options.filters, *_plugins("filters", options)],
         enrichers=[*options.enrichers, *_plugins("enrichers", options)],
         redactors=redactors,
+        at_call=at_call,
         processors=processors,
     )
 

@@ -18,6 +18,7 @@ from fapilog.config.showing import show
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.routing import RoutingOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
+from fapilog.engine.journal.options import JournalOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.enrichers.kubernetes import KubernetesOptions
 from fapilog.enrichers.runtime import ServiceOptions
@@ -86,6 +87,7 @@ class Settings(_Schema):
     processors: tuple[Processor, ...] = ()
     size_guard: SizeGuardOptions | None = None
     routing: RoutingOptions | None = None
+    journal: JournalOptions | None = None
     plugins: PluginOptions = PluginOptions()
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -33,6 +33,25 @@ class SinkMethods(Filling):
         self._sinks.append(StdoutOptions(format, name))
         return self
 
+    def with_journal(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        max_bytes: int | str = "64 MB",
+        segment_bytes: int | str | None = None,
+    ) -> Self:
+        """Keep every event on disk, redacted, until the sinks have it: a killed process loses none. Linux only.
+
+        Redaction happens at the call then; see :mod:`fapilog.engine.journaling`.
+
+        Args:
+            directory: Where, on a local file system; default one for each service under ``$XDG_STATE_HOME/fapilog``.
+            max_bytes: How much may wait, from 1 MB.
+            segment_bytes: The size of one file; default a sixteenth of ``max_bytes``, at most 4 MB.
+        """
+        place = None if directory is None else os.fspath(directory)
+        return self._put("journal", directory=place, max_bytes=max_bytes, segment_bytes=segment_bytes)
+
     def add_file(
         self,
         path: str | os.PathLike[str],

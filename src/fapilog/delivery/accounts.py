@@ -16,6 +16,7 @@ DELIVERED = "delivered"
 DROPPED = "dropped"
 FAILED = "failed"
 BUFFER_FULL = "sink_buffer_full"
+SHUTDOWN_TIMEOUT = "shutdown_timeout"
 ROUTING = "routing"
 
 
@@ -84,6 +85,8 @@ class Accounts:
                     piece.skip([index for index in range(len(piece)) if index not in mine])
             if not accounts:
                 self.delivered += len(piece)
+            if not accounts or not len(piece):
+                piece.done(len(piece))
 
     def close_slice(self) -> None:
         """Note that every channel has been offered all that was taken; for :meth:`reached`."""
@@ -126,7 +129,11 @@ class Accounts:
                 for index in indexes:
                     if outcome == FAILED or index not in piece.lost:
                         piece.lost[index] = (outcome, reason)
+            if reason == SHUTDOWN_TIMEOUT:
+                # Counted as lost here, and left to whoever keeps a journal of it.
+                piece.claim = None
             done = piece.settled(indexes)
+            piece.done(len(done))
             lost = [piece.lost[index] for index in done if index in piece.lost] if piece.lost else ()
             self.delivered += len(done) - len(lost)
             for its_outcome, its_reason in lost:

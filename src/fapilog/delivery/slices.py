@@ -1,10 +1,18 @@
 """A slice of the queue after the stages: some events in order, their bytes made once for each format."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from fapilog.event import EventDict
 from fapilog.protocols import Batch, Format
+
+
+class Claimed(Protocol):
+    """Who waits for the events of a slice to be settled."""
+
+    def settle(self) -> None:
+        """Take note that they are. Any thread."""
+        ...
 
 
 class Slice:
@@ -14,13 +22,14 @@ class Slice:
     accounting attributes belong to :class:`fapilog.delivery.accounts.Accounts` and its lock.
 
     Attributes:
+        claim: Told when all sinks have settled all events; None if nobody asks, or they are not to be forgotten.
         places: For each sink the indexes of the events that are routed to it; None: all events go to all sinks.
         shares: For each format, by name, the indexes of the events that are needed in it; None: all of them.
     """
 
     __slots__ = (
-        "_batches", "_events", "_parts", "_records", "_to_events", "_whole", "levels", "lost", "places",
-        "shares", "sinks",
+        "_batches", "_events", "_left", "_parts", "_records", "_to_events", "_whole", "claim", "levels", "lost",
+        "places", "shares", "sinks",
     )  # fmt: skip
 
     def __init__(
@@ -45,7 +54,9 @@ class Slice:
         self.levels = levels
         self.sinks = 0
         self._whole = 0
+        self._left = len(levels)
         self._parts: bytearray | None = None
+        self.claim: Claimed | None = None
         self.places: list[list[int]] | None = None
         self.shares: Mapping[str, Sequence[int]] | None = None
         self.lost: dict[int, tuple[str, str]] = {}
@@ -59,6 +70,13 @@ class Slice:
         parts = self._parts = self._parts or bytearray(len(self.levels))
         for index in indexes:
             parts[index] += 1
+
+    def done(self, count: int) -> None:
+        """Note that so many more events are settled at all sinks; tell the claim when none is left."""
+        self._left -= count
+        if self._left == 0 and self.claim is not None:
+            self.claim.settle()
+            self.claim = None
 
     def settled(self, indexes: Sequence[int]) -> Sequence[int]:
         """Note that one more sink has settled these events; return those that all sinks have now."""

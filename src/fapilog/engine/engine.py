@@ -18,7 +18,7 @@ from typing import Any
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.context import enter_own_work
-from fapilog.delivery.accounts import Accounts
+from fapilog.delivery.accounts import SHUTDOWN_TIMEOUT, Accounts
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, bounds_for
 from fapilog.delivery.channel import Channel, InlineChannel, LoopChannel, ThreadChannel
@@ -26,6 +26,8 @@ from fapilog.delivery.routing import Router, RoutingOptions
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult
 from fapilog.engine.flush import flush_mark
+from fapilog.engine.journaled_queue import JournaledQueue
+from fapilog.engine.journaling import Journaling, JournalParts
 from fapilog.engine.levels import LevelRules
 from fapilog.engine.notices import Notices
 from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue, QueueOptions
@@ -38,7 +40,6 @@ from fapilog.levels import LevelTable
 from fapilog.protocols import Format, Sink
 from fapilog.units import parse_duration
 
-SHUTDOWN_TIMEOUT = "shutdown_timeout"
 _POLL_SECONDS = 0.002
 
 
@@ -64,6 +65,7 @@ class EngineParts:
         resource: Fields about the process on every event: service, env, version, host, pid.
         shutdown_timeout_seconds: How long a drain may take by default.
         filters, enrichers, redactors, processors: The stages, in order.
+        journal: Keeps events until they are settled, for the case of a kill; None: nobody does.
         routing: Which sinks get an event; None: all of them.
         fail: What is left of an event whose redaction fails: ``"mask_all"`` or ``"drop"``.
         diagnostics: Where the engine says what goes wrong.
@@ -84,6 +86,7 @@ class EngineParts:
     level_overrides: Mapping[str, int] = field(default_factory=dict)
     fail: FailMode = "mask_all"
     routing: RoutingOptions | None = None
+    journal: JournalParts | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     clock: Clock = SYSTEM_CLOCK
 
@@ -98,7 +101,8 @@ class Engine:
         self.on_start: Callable[[], None] = _nothing
         self.diagnostics = parts.diagnostics
         self.levels = LevelRules(parts.level, parts.levels, parts.level_overrides)
-        self.queue = EventQueue(parts.queue, parts.levels, self._start, context_reader(), SPAN_KEY)
+        self._journaling = _journaling(parts)
+        self.queue = _queue(parts, self._start, self._journaling)
         self.queue.exit_patience = parts.shutdown_timeout_seconds
         self.started_at = parts.clock.monotonic()
         self._stages = Stages(
@@ -128,6 +132,8 @@ class Engine:
         self.diagnostics.reset()
         # What filters held back so far were the parent's events: it is the one to sum them up.
         self._stages.due(final=True)
+        if self._journaling is not None:
+            self._journaling.after_fork()
         if "pid" in self.parts.resource:
             self.parts.resource["pid"] = os.getpid()
         for output in self.parts.outputs:
@@ -224,6 +230,9 @@ class Engine:
         with self.queue.lock:
             self.queue.running = False
             self.queue.abandon(AFTER_SHUTDOWN)
+        if self._journaling is not None:
+            # Not at every drain: what is logged right after one is in the queue already, and would be found again.
+            self._journaling.close()
         return result
 
     def figures(self) -> dict[str, Any]:
@@ -278,6 +287,7 @@ class Engine:
             self._channels,
             self._stages,
             self._router,
+            self._journaling,
             self._to_events,
             self.parts.clock,
             self._notices,
@@ -369,6 +379,19 @@ class Engine:
     def _to_events(self, records: Sequence[Any]) -> list[EventDict]:
         levels, resource = self.parts.levels, self.parts.resource
         return [to_event(record, levels, resource) for record in records]
+
+
+def _journaling(parts: EngineParts) -> Journaling | None:
+    if parts.journal is None:
+        return None
+    return Journaling(parts.journal, parts.fail, parts.levels, parts.resource, parts.diagnostics, parts.clock)
+
+
+def _queue(parts: EngineParts, start: Callable[[], bool], journaling: Journaling | None) -> EventQueue:
+    reader = context_reader()
+    if journaling is None:
+        return EventQueue(parts.queue, parts.levels, start, reader, SPAN_KEY)
+    return JournaledQueue(parts.queue, parts.levels, start, reader, SPAN_KEY, journaling)
 
 
 def _nothing() -> None:

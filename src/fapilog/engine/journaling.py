@@ -1,77 +1,123 @@
 """The engine beside its journal: what a log call keeps, and what the worker does with what dead processes have left.
 
-    log call ─► redacted, serialised ─► journal ─► ticket ─► queue ─► worker: claim ─► sinks ─► settled: the journal forgets it
-    start    ─► what was never settled, from this process or its predecessors ─► the same sinks, with ``replayed`` on it
+    log call ─► redacted ─┬► serialised ─► journal ─► ticket ─┐
+                          └► queue ───────────────────────────┴─► worker: claim ─► sinks ─► settled: forgotten
+    start    ─► what was never settled, of processes that have died ─► the same sinks, with ``replayed`` on it
 
-Only redaction happens at the call, so that nothing unredacted reaches the disk; the other stages have state, and stay with the
-worker. What is replayed has been redacted, has not met the filters, and is routed like any other event.
+Redaction happens at the call, so that nothing unredacted reaches the disk; the other stages have state, and stay with
+the worker. What is replayed has been redacted, does not meet the filters, and is routed like any other event.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
 from fapilog.clock import Clock
-from fapilog.diagnostics import attempt
+from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.engine.journal.frontier import Claim
+from fapilog.engine.journal.options import JournalOptions
 from fapilog.engine.journal.recovery import Recovery
 from fapilog.engine.journal.store import Journal
-from fapilog.engine.stages import HeldBack, Stages
-from fapilog.event import EventDict, Extra, Names, to_event
-from fapilog.protocols import Format
+from fapilog.engine.stages import FailMode, HeldBack, Stages
+from fapilog.event import ERROR_KEYS, IDENTITY_KEYS, RESERVED, EventDict, Extra, Names, to_event
+from fapilog.protocols import Format, Redactor
 
 REPLAYED = "replayed"
 _LEVEL = 1
+_ORIGIN_END = 3
 _EXTRA = 9
 _NO_EXTRA = Extra()
+_APART = frozenset((*RESERVED, *ERROR_KEYS))
 _RETRY_SECONDS = 1.0
 _READ_AT_ONCE = 64
+
+
+class JournalParts(NamedTuple):
+    """What a journal is made of.
+
+    Attributes:
+        options: Where it is and how large.
+        service: What the default directory is named after.
+        form: Makes the lines that are kept, in schema ``fapilog/1``; the journal's own.
+        redactors: Run at the call, in order; used by one thread at a time.
+    """
+
+    options: JournalOptions
+    service: str
+    form: Format
+    redactors: Sequence[Redactor]
+
+
+class Rendered:
+    """An exception that is in an event already."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        """Hold the ``exception`` object."""
+        self._value = value
+
+    def render(self) -> dict[str, Any]:
+        """Return it."""
+        return self._value
 
 
 class Journaling:
     """Keeps records until they are settled. :meth:`keep` and :meth:`let_go` are thread-safe, the rest is the worker's.
 
     Args:
-        journal: Where records are kept.
-        stages: Their redactors run at the call.
-        form: Makes the lines, in schema ``fapilog/1``; this object's own.
+        parts: What the journal is made of.
+        fail: What is left of an event whose redaction fails.
         names: Names the levels.
         resource: Fields about the process.
+        diagnostics: Where it is said what cannot be done.
         clock: Says when a journal that could not be opened is tried again.
     """
 
     def __init__(
-        self, journal: Journal, stages: Stages, form: Format, names: Names, resource: dict[str, Any], clock: Clock
+        self,
+        parts: JournalParts,
+        fail: FailMode,
+        names: Names,
+        resource: Mapping[str, Any],
+        diagnostics: Diagnostics,
+        clock: Clock,
     ) -> None:
         """Open nothing."""
-        self._journal = journal
-        self._stages = stages
-        self._form = form
+        self._journal = Journal(parts.options, parts.service, diagnostics, clock)
+        self._stages = Stages(diagnostics, redactors=parts.redactors, fail=fail)
+        self._form = parts.form
         self._names = names
         self._resource = resource
         self._clock = clock
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.RLock()
         self._retry_at = 0.0
 
     def after_fork(self) -> None:
         """Leave the parent's journal to the parent."""
-        self._lock = threading.RLock()
+        self._begin()
         self._form.reset()
-        self._retry_at = 0.0
         self._journal.after_fork()
 
-    def keep(self, record: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Append a record, redacted, and return it with its ticket; as it is if the journal does not take it."""
-        if not self._journal.is_open and not self._open():
-            return record
+    def keep(self, record: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Redact a record, append it, and return it with its ticket.
+
+        One that the journal cannot take goes on without a ticket. None if its redaction failed and it is to be dropped.
+        """
         with self._lock:
-            line, error = attempt(self._line, record)
-        ticket = self._journal.append(line, record[_LEVEL]) if error is None and line else None
+            redacted = self._redacted(record)
+            if redacted is None or not (self._journal.is_open or self._open()):
+                return redacted
+            line = self._form.encode_records([redacted])[0]
+        ticket = self._journal.append(line, redacted[_LEVEL])
         if ticket is None:
-            return record
-        return (*record[:_EXTRA], (record[_EXTRA] or _NO_EXTRA)._replace(ticket=ticket))
+            return redacted
+        return (*redacted[:_EXTRA], (redacted[_EXTRA] or _NO_EXTRA)._replace(ticket=ticket))
 
     def let_go(self, records: Iterable[tuple[Any, ...]]) -> None:
         """Forget records that the worker will not see; they are counted as dropped."""
@@ -101,28 +147,25 @@ class Journaling:
         return self._journal.figures()
 
     def _open(self) -> bool:
-        with self._lock:
-            now = self._clock.monotonic()
-            if now < self._retry_at:
-                return False
-            self._retry_at = now + _RETRY_SECONDS
-            return self._journal.open()
+        now = self._clock.monotonic()
+        if now < self._retry_at:
+            return False
+        self._retry_at = now + _RETRY_SECONDS
+        return self._journal.open()
 
-    def _line(self, record: tuple[Any, ...]) -> bytes:
-        """Return the line of a record; empty if its redaction failed and it is to be dropped."""
-        if self._stages.takes_records:
+    def _redacted(self, record: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if self._stages.raw:
             redacted = self._stages.redact([record], HeldBack())
-            return self._form.encode_records(redacted)[0] if redacted else b""
-        event = self._stages.redact_event(to_event(record, self._names, self._resource), HeldBack())
-        return b"" if event is None else self._form.encode_events([event])[0]
+            return tuple(redacted[0]) if redacted else None
+        event = self._stages.apply(to_event(record, self._names, {}), HeldBack())
+        return None if event is None else _record_of(event, record)
 
 
 class Replay:
-    """What dead processes have left, a few events at a time. The worker's.
+    """What dead processes have left, a few events at a time. The worker's, but for :meth:`settle`.
 
     Attributes:
         events: How many were found.
-        damaged: How many could not be read.
     """
 
     def __init__(self, recovery: Recovery) -> None:
@@ -139,7 +182,7 @@ class Replay:
         return self._recovery.damaged + self._spoilt
 
     def read(self) -> tuple[list[EventDict], list[int]] | None:
-        """Return the next events and their levels; nothing while the last are not settled, None when there are no more."""
+        """Return the next events and their levels: none while the last are not settled; None when there are no more."""
         if self._waiting:
             return [], []
         if self._settled:
@@ -168,4 +211,21 @@ class Replay:
 
     def close(self) -> None:
         """Leave the rest to the next start."""
+        if self._settled:
+            self._recovery.settle()
         self._recovery.close()
+
+
+def _record_of(event: EventDict, record: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a record that holds what a flat event says, with time, level and logger of the record it was made of."""
+    fields = {key: value for key, value in event.items() if key not in _APART}
+    identity = {key: event[key] for key in IDENTITY_KEYS if key in event}
+    exception, stack = event.get("exception"), event.get("stack")
+    extra = record[_EXTRA]
+    if extra is not None:
+        extra = extra._replace(
+            exception=Rendered(exception) if isinstance(exception, dict) else None,
+            stack=stack if isinstance(stack, str) else None,
+        )
+    message = event.get("message", "")
+    return (*record[:_ORIGIN_END], str(message), fields, {}, identity, {}, None, extra)

@@ -37,6 +37,11 @@ class Notices:
         """Say all that filters still have to say, and tell whether there was anything."""
         return self._tell_summaries(final=True)
 
+    def recovered(self, events: int, damaged: int) -> None:
+        """Say what a journal had kept of processes that have died."""
+        if events or damaged:
+            self._say(WARNING, "events recovered", {"count": events, "damaged": damaged})
+
     def _tell_drops(self) -> None:
         """Report new drops by one event, at most every few seconds."""
         dropped = self._queue.dropped.total()

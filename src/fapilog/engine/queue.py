@@ -130,6 +130,7 @@ class EventQueue:
         self.limit = 0
         self.running = False
         self.taken = 0
+        self.replayed = 0
         self.abandoned = 0
         self.high_watermark = 0
         self.dropped: Counter[str] = Counter()
@@ -166,7 +167,7 @@ class EventQueue:
                 or (len(self._line) >= _MOST_FORGOTTEN and (may_await or on_loop))
                 or (on_loop and not self._line)
             ):
-                self.dropped[QUEUE_FULL] += 1
+                self._drop(record)
                 return None
             deadline = None if self._wait_seconds is None else time.monotonic() + self._wait_seconds
             waiter = _Waiter(record, size, deadline)
@@ -197,6 +198,11 @@ class EventQueue:
             if self._line:
                 self._admit_line()
         return records
+
+    def replay(self, count: int) -> None:
+        """Count events that did not come through the queue, but from a journal."""
+        with self.lock:
+            self.replayed += count
 
     def suppress(self, count: int) -> None:
         """Count records that were taken as dropped: what a sink or stage logged of its own events."""
@@ -247,7 +253,7 @@ class EventQueue:
     def submitted(self) -> int:
         """Return how many events have been submitted. Take ``lock`` around it for figures that agree."""
         with self.lock:
-            return self.taken + len(self.items) + len(self._line) + self.dropped.total()
+            return self.replayed + self.taken + len(self.items) + len(self._line) + self.dropped.total()
 
     def gone(self) -> int:
         """Return how many records have left the queue, to the worker or for good."""
@@ -275,7 +281,7 @@ class EventQueue:
             if self._has_room(waiter.size, protected=waiter.record[_LEVEL] >= ERROR):
                 self._append(waiter.record, waiter.size)
             else:
-                self.dropped[QUEUE_FULL] += 1
+                self._drop(waiter.record)
             self._release(waiter)
             self._update_limit()
 
@@ -338,7 +344,11 @@ class EventQueue:
         elif self._has_room(size, protected=record[_LEVEL] >= ERROR):
             self._append(record, size)
         else:
-            self.dropped[QUEUE_FULL] += 1
+            self._drop(record)
+
+    def _drop(self, record: tuple[Any, ...]) -> None:  # noqa: ARG002 - for a queue that keeps a journal
+        """Count a record that finds no room."""
+        self.dropped[QUEUE_FULL] += 1
 
 
 class _Pending:

@@ -18,13 +18,14 @@ from fapilog.clock import Clock
 from fapilog.context import OWN_WORK
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.channel import Channel
-from fapilog.delivery.routing import NO_ROUTE, Router
+from fapilog.delivery.routing import NO_ROUTE, Routed, Router
 from fapilog.delivery.slices import Slice
 from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.engine.journaling import Journaling, Replay
 from fapilog.engine.notices import Notices
 from fapilog.engine.queue import RECURSION, EventQueue
 from fapilog.engine.stages import HeldBack, Stages
-from fapilog.event import EventDict
+from fapilog.event import EventDict, Origin
 
 BUSY_PAUSE_SECONDS = 0.005
 IDLE_PAUSE_SECONDS = 0.05
@@ -51,6 +52,7 @@ class Worker:
         channels: Sequence[Channel],
         stages: Stages,
         router: Router | None,
+        journaling: Journaling | None,
         to_events: Callable[[Sequence[Any]], list[EventDict]],
         clock: Clock,
         notices: Notices,
@@ -64,6 +66,7 @@ class Worker:
             channels: One for each sink.
             stages: What happens to an event.
             router: Decides which sinks get it; None for all.
+            journaling: Keeps records until they are settled, if somebody asked for that.
             to_events: Makes flat dicts of records.
             clock: For the pauses.
             notices: What the engine itself has to say.
@@ -75,6 +78,8 @@ class Worker:
         self._sink_accounts = [channel.books.account for channel in channels]
         self._stages = stages
         self._router = router
+        self._journaling = journaling
+        self._replay: Replay | None = None
         self._to_events = to_events
         self._clock = clock
         self._notices = notices
@@ -93,18 +98,18 @@ class Worker:
 
     async def run(self) -> None:
         """Work until a stop is asked for and what was submitted before that is settled."""
-        self._loop = asyncio.get_running_loop()
-        self._queue.hold(False)  # noqa: FBT003 - the one argument is the state
-        for channel in self._channels:
-            await channel.open()
+        await self._open()
         last_event = last_turn = self._clock.monotonic()
         while True:
             enough = self._enough(self._clock.monotonic())
             taken = 0 if enough else self._step()
+            taken += self._tend()
             for channel in self._channels:
                 await channel.caught_up()
             now = self._clock.monotonic()
-            self._notices.between_slices()
+            if not self.stop_asked or self.given_up:
+                # After that only the last words: one that always has something to say would start the next run.
+                self._notices.between_slices()
             if taken:
                 last_event = now
                 if now - last_turn < _LOOP_TURN_SECONDS:
@@ -113,12 +118,20 @@ class Worker:
                     continue
                 last_turn = now
                 await asyncio.sleep(0)
-            elif self.stop_asked and self._settled() and (self._queue.close() or enough):
+            elif self.stop_asked and self._replay is None and self._settled() and (self._queue.close() or enough):
                 break
             else:
                 await self._pause(now - last_event)
                 last_turn = self._clock.monotonic()
         await asyncio.gather(*(channel.close() for channel in self._channels))
+
+    async def _open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue.hold(False)  # noqa: FBT003 - the one argument is the state
+        for channel in self._channels:
+            await channel.open()
+        if self._journaling is not None:
+            self._replay = self._journaling.recover()
 
     def stop(self) -> None:
         """Ask for the end of the run, once all that is in the queue or in line for it now is settled. Thread-safe.
@@ -173,14 +186,18 @@ class Worker:
         if echoes <= self._echoes_left:
             self._echoes_left -= echoes
             return records
-        kept = []
+        kept, left_out = [], []
         for record in records:
             if record[_SHARED] is not own:
                 kept.append(record)
             elif self._echoes_left:
                 self._echoes_left -= 1
                 kept.append(record)
-        self._queue.suppress(len(records) - len(kept))
+            else:
+                left_out.append(record)
+        self._queue.suppress(len(left_out))
+        if self._journaling is not None:
+            self._journaling.let_go(left_out)
         self._diagnostics.report(
             RECURSION, "a sink or stage logs about every event; what it logs about that is left out"
         )
@@ -189,6 +206,7 @@ class Worker:
     def _account_for(self, records: list[tuple[Any, ...]]) -> None:
         """Hand records to the channels; whatever happens on the way, each is counted and the thread goes on."""
         held_back = HeldBack()
+        claim = None if self._journaling is None else self._journaling.claim(records)
         piece: Slice | None = None
         reason = "interrupted"
         try:
@@ -198,12 +216,41 @@ class Worker:
             # In a finally because a stage may raise what no one may catch.
             if piece is None:
                 self._accounts.write_off(len(records), reason, self._sink_accounts)
+                if claim is not None:
+                    claim.settle()
         if piece is not None:
-            self._accounts.open_slice(piece, len(records), held_back.filtered, self._sink_accounts, held_back.dropped)
-            try:
-                self._offer(piece)
-            finally:
-                self._accounts.close_slice()
+            piece.claim = claim
+            self._hand_over(piece, len(records), held_back)
+
+    def _hand_over(self, piece: Slice, taken: int, held_back: HeldBack) -> None:
+        self._accounts.open_slice(piece, taken, held_back.filtered, self._sink_accounts, held_back.dropped)
+        try:
+            self._offer(piece)
+        finally:
+            self._accounts.close_slice()
+
+    def _tend(self) -> int:
+        """Tend the journal, and deliver the next of what dead processes have left; return how many events that was."""
+        if self._journaling is None:
+            return 0
+        self._journaling.tend()
+        found = None if self._replay is None else self._replay.read()
+        if self._replay is not None and found is None:
+            self._notices.recovered(self._replay.events, self._replay.damaged)
+            self._replay = None
+            if self.stop_asked:
+                self.stop_at = self._queue.position()
+        if found is None or not found[0]:
+            return 0
+        events, levels = found
+        origins = [Origin(str(event.get("logger")), self._queue) for event in events]
+        records = [(0, level, origin) for level, origin in zip(levels, origins, strict=True)]
+        held_back = HeldBack()
+        piece = self._routed(events, records, held_back)
+        piece.claim = self._replay
+        self._queue.replay(len(events))
+        self._hand_over(piece, 0, held_back)
+        return len(events)
 
     def _offer(self, piece: Slice) -> None:
         everything: Sequence[int] = range(len(piece))
@@ -215,21 +262,23 @@ class Worker:
                     channel.books.settle([(piece, indexes)], error)
 
     def _slice(self, records: Sequence[Any], held_back: HeldBack) -> Slice:
-        raw = self._stages.raw
-        events: Sequence[Any]
-        if raw:
-            events = records = self._stages.redact(records, held_back)
-        else:
-            events, records = self._staged(records, held_back)
+        if not self._stages.raw:
+            events, kept = self._staged(records, held_back)
+            return self._routed(events, kept, held_back)
+        redacted = self._stages.redact(records, held_back)
         if self._router is None:
-            levels = [record[1] for record in records]
-            return Slice(events if raw else None, None if raw else list(events), levels, self._to_events)
-        routed = self._router.route(events, records, self._to_events if raw else None)
-        if len(routed.events) < len(events):
-            held_back.filtered[NO_ROUTE] += len(events) - len(routed.events)
-        piece = Slice(routed.events if raw else None, None if raw else routed.events, routed.levels, self._to_events)
-        piece.places, piece.shares = routed.places, routed.shares
-        return piece
+            return Slice(redacted, None, [record[1] for record in redacted], self._to_events)
+        routed = self._router.route(redacted, redacted, self._to_events)
+        piece = Slice(routed.events, None, routed.levels, self._to_events)
+        return _placed(piece, routed, len(redacted), held_back)
+
+    def _routed(self, events: list[EventDict], records: Sequence[Any], held_back: HeldBack) -> Slice:
+        """Return a slice of flat dicts; of the record of each only level and origin are read."""
+        if self._router is None:
+            return Slice(None, events, [record[1] for record in records], self._to_events)
+        routed = self._router.route(events, records, None)
+        piece = Slice(None, routed.events, routed.levels, self._to_events)
+        return _placed(piece, routed, len(events), held_back)
 
     def _enough(self, now: float) -> bool:
         """Tell whether no more is taken although more may wait: a run that was asked to stop leaves it to the next."""
@@ -276,3 +325,11 @@ class Worker:
     def _end_pause(self) -> None:
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
+
+
+def _placed(piece: Slice, routed: Routed, before: int, held_back: HeldBack) -> Slice:
+    """Note on a slice where its events go; what goes nowhere is counted."""
+    if len(piece) < before:
+        held_back.filtered[NO_ROUTE] += before - len(piece)
+    piece.places, piece.shares = routed.places, routed.shares
+    return piece

@@ -21,13 +21,13 @@ from fapilog.filters.shares import Exempt, LevelNumber, Share
 BY = ("event", "trace")
 _MOST_PER_SECOND = 1e9
 _RANDOM_BITS = 56
-_RANDOM_DIGITS = _RANDOM_BITS // 4
 _HASHED_BITS = 32
 _TRACE_DIGITS = (16, 32)
 _FLAG_DIGITS = (2,)
 _SAMPLED = 1
 _STEP_SECONDS = 0.25
 _STEPS = 8
+_LEAST_BURST = 5.0
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ class AdaptiveSampler:
     """Lets about as many events a second through as are wanted: the share follows how many come.
 
     How many come is the average over the last two seconds, in steps of a quarter; the share is the target over that.
-    A token bucket of one second's target corrects what an average knows too late: at the beginning of a flood nothing
-    goes on for which there is no token, and as soon as all are back, after it, everything does. So in any ``t`` seconds
-    at most ``target * (t + 1)`` events go on (``target * t + 1`` for less than one a second), and of a calm that keeps
-    below the target all do, two seconds after the flood at the latest. Exempt events go on and are not counted.
+    A token bucket of one second's target, at least 5, corrects what an average knows too late: at the beginning of a
+    flood nothing goes on for which there is no token, and as soon as all are back, after it, everything does. So in any
+    ``t`` seconds at most ``target * (t + 1)`` events go on, ``target * t + 5`` for targets below 5, and of a calm that
+    keeps below the target all do, two seconds after the flood at the latest. Exempt events go on and are not counted.
     """
 
     name = "adaptive_sampling"
@@ -135,7 +135,7 @@ class AdaptiveSampler:
         self._exempt = Exempt(options.exempt, number)
         self._clock = clock
         now = clock.monotonic()
-        self._bucket = Bucket(self._target, max(1.0, self._target), now)
+        self._bucket = Bucket(self._target, max(_LEAST_BURST, self._target), now)
         self._share = Share()
         self._rate = 1.0
         self._counts: deque[int] = deque(maxlen=_STEPS)
