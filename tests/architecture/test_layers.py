@@ -15,8 +15,8 @@ INIT = "__init__"
 
 ROWS: dict[int, tuple[str, ...]] = {
     0: (
-        "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors", "event",
-        "levels", "protocols", "units",
+        "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors",
+        "event", "levels", "protocols", "units",
     ),
     1: ("context", "metrics"),
     2: ("enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),

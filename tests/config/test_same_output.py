@@ -34,6 +34,7 @@ SAID: dict[str, Any] = {
         "request_id": True, "request_id_header": "X-Correlation-ID", "accept_request_id": True, "access_log": True,
         "skip_paths": ["/health", "/static/*"], "include_headers": ["X-Tenant", "Authorization"], "sample_rate": 1.0,
         "trusted_proxies": ["203.0.113.0/24"], "level": "WARNING", "error_level": "CRITICAL",
+        "flush_each_request": True,
     },
     "debug_route": {"path": "/figures", "token": "t0ken"},
     "stdlib": {"level": "DEBUG", "loggers": ["library"], "source": True},
@@ -49,6 +50,7 @@ SAID: dict[str, Any] = {
     "kubernetes": {"enabled": True, "labels": ["team"], "annotations": ["note"], "path": "podinfo"},
     "size_guard": {"max_bytes": "64 KB", "protected": ["order"]},
     "routing": {"routes": [{"to": ["stdout", "disk"], "logger": "shop"}], "fallback": ["disk", "stdout"]},
+    "journal": {"directory": "journal", "max_bytes": "2 MB", "segment_bytes": "128 KB"},
     "plugins": {
         "sinks": [], "filters": [], "enrichers": [], "redactors": [], "processors": [], "allow": ["x"], "deny": ["y"],
     },
@@ -78,6 +80,7 @@ def told(builder):
             allow=["token_usage"], fail="drop", max_text=200, enabled=True,
         )
         .with_routing({"to": ["stdout", "disk"], "logger": "shop"}, fallback=["disk", "stdout"])
+        .with_journal("journal", max_bytes="2 MB", segment_bytes="128 KB")
         .with_size_guard("64 KB", protected=["order"]).with_plugins(allow=["x"], deny=["y"])
     )
 
@@ -85,7 +88,7 @@ def edge(builder):
     return (
         told(builder).with_request_id("X-Correlation-ID", accept=True, enabled=True)
         .with_access_log(enabled=True, level="WARNING", error_level="CRITICAL")
-        .skip_paths("/health", "/static/*").include_headers("X-Tenant", "Authorization").sample_rate(1.0)
+        .skip_paths("/health", "/static/*").include_headers("X-Tenant", "Authorization").sample_rate(1.0).flush_each_request()
         .with_trusted_proxies("203.0.113.0/24").with_debug_route("/figures", token="t0ken")
         .capture_stdlib(level="DEBUG", loggers=("library",), source=True, servers=False)
     )

@@ -1,5 +1,6 @@
 """The builder's methods for the edge, and what a lifespan installs and takes back."""
 
+import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from fapilog import _runtime, get_logger
 from fapilog.asgi import FapilogMiddleware
 from fapilog.errors import ConfigError
 from fapilog.starlette import StarletteBuilder
+from tests.engine.sinks import Latched
 from tests.hosts.conftest import Log
 from tests.hosts.driver import request_of, running
 
@@ -409,11 +411,10 @@ async def test_a_request_may_end_only_when_its_events_are_with_the_sinks(asked: 
     builder = StarletteBuilder().flush_each_request(enabled=asked).add_sink(sink)
     async with running(application(builder)) as server:
         request = asyncio.ensure_future(server.get("/page/7"))
-        while not sink.entered.is_set():
-            await asyncio.sleep(0.001)
+        assert await asyncio.to_thread(sink.entered.wait, 10)
         done, _ = await asyncio.wait({request}, timeout=0.1 if asked else 5)
         assert bool(done) is not asked
-        sink.release.set()
+        sink.release()
         assert (await request).status_code == 200
 
 

@@ -23,7 +23,8 @@ class Captured:
         self._text = text
 
     def render(self) -> dict[str, Any]:
-        return {"type": "E", "message": self._text, "stacktrace": f"E: {self._text}\n", "frames": [{"code": self._text}]}
+        frames = [{"code": self._text}]
+        return {"type": "E", "message": self._text, "stacktrace": f"E: {self._text}\n", "frames": frames}
 
 
 def through(redactor: Redactor, place: str) -> Callable[[Any], Any]:
@@ -43,7 +44,8 @@ def through(redactor: Redactor, place: str) -> Callable[[Any], Any]:
         record = Record(1, 20, ORIGIN, shared={}, span=None, **parts)
         redacted = Record(*redactor.redact_records([record])[0])
         if place == "exception":
-            assert redacted.extra is not None and redacted.extra.exception is not None
+            assert redacted.extra is not None
+            assert redacted.extra.exception is not None
             shown = redacted.extra.exception.render()
             whole = {"message": given, "stacktrace": f"E: {given}\n", "frames": [{"code": given}], "type": "E"}
             return given if shown == whole else shown

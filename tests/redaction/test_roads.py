@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +39,11 @@ class Talkative:
 
 
 @pytest.fixture(params=PRESETS)
-def sinks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[LoggerBuilder, MemorySink, Path]]:
+def sinks(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[LoggerBuilder, MemorySink, Path]:
     """Give a builder with every kind of sink: the preset's own standard output, a file, memory, one that fails."""
     memory = MemorySink()
     builder = LoggerBuilder().with_preset(request.param).add_file(tmp_path / "app.log")
-    yield builder.add_sink(memory).add_sink(Talkative()), memory, tmp_path / "app.log"
+    return builder.add_sink(memory).add_sink(Talkative()), memory, tmp_path / "app.log"
 
 
 def whole(logger: Any, memory: MemorySink, file: Path, capfd: pytest.CaptureFixture[str]) -> str:

@@ -49,7 +49,7 @@ class SinkMethods(Filling):
             max_bytes: How much may wait, from 1 MB.
             segment_bytes: The size of one file; default a sixteenth of ``max_bytes``, at most 4 MB.
         """
-        place = None if directory is None else os.fspath(directory)
+        place = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
         return self._put("journal", directory=place, max_bytes=max_bytes, segment_bytes=segment_bytes)
 
     def add_file(

@@ -68,7 +68,7 @@ def shown(part: Any) -> Any:
 
 
 def _part(name: str, value: Any) -> Any:
-    if name == "exception" and isinstance(value, dict):
+    if name == "exception" and type(value) is dict:
         # Not its message and frames, which differ by addresses and ids.
         value = value.get("type")
     return known(value)
