@@ -88,7 +88,8 @@ def edge(builder):
     return (
         told(builder).with_request_id("X-Correlation-ID", accept=True, enabled=True)
         .with_access_log(enabled=True, level="WARNING", error_level="CRITICAL")
-        .skip_paths("/health", "/static/*").include_headers("X-Tenant", "Authorization").sample_rate(1.0).flush_each_request()
+        .skip_paths("/health", "/static/*").include_headers("X-Tenant", "Authorization").sample_rate(1.0)
+        .flush_each_request()
         .with_trusted_proxies("203.0.113.0/24").with_debug_route("/figures", token="t0ken")
         .capture_stdlib(level="DEBUG", loggers=("library",), source=True, servers=False)
     )

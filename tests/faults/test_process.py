@@ -228,7 +228,7 @@ def test_an_interrupt_at_any_point_leaves_no_lock_and_no_half_record(tmp_path: P
     script = """
         import fapilog, signal, sys, json
         logger = fapilog.LoggerBuilder().with_queue(50, reserve=5).with_backpressure("wait", 0.001)
-        logger = logger.add_file(sys.argv[1]).build()
+        logger = logger.add_file(sys.argv[1], max_bytes="1 GB").build()
         hits, inside = 0, False  # whether the interrupted code is where a Hit is caught
         class Hit(KeyboardInterrupt): pass
         def handler(number, frame):

@@ -37,6 +37,18 @@ def test_the_oldest_kind_is_forgotten_first() -> None:
     assert [keep(event(message)) for message in "abaca"] == [True, True, False, True, True]
 
 
+def test_a_kind_that_is_new_again_is_the_youngest() -> None:
+    """Its window has begun anew, so others are forgotten before it."""
+    clock = FakeClock()
+    keep = made(clock, window=10, max_keys=3, key=["message"])
+    keep(event("a"))
+    clock.advance(9.0)
+    keep(event("b"))
+    clock.advance(1.0)
+
+    assert [keep(event(message)) for message in "acda"] == [True, True, True, False]
+
+
 def test_a_million_kinds_stay_bounded() -> None:
     """Never more than said."""
     keep = made(max_keys=1_000)

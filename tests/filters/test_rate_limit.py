@@ -133,6 +133,18 @@ def test_a_calm_kind_gives_its_place_away() -> None:
     assert told(limit) == 2
 
 
+def test_the_kind_that_was_used_longest_ago_goes_first() -> None:
+    """One that is still logged keeps its bucket."""
+    clock = FakeClock()
+    limit = made(clock, per_second=1, burst=1, key=["message"], max_keys=2)
+    for message in "aba":
+        limit(event(message))
+        clock.advance(2.0)
+    limit(event("c"))
+
+    assert list(limit._buckets) == [("a",), ("c",)]
+
+
 def test_a_kind_called_like_nothing_else_is_not_mixed_up() -> None:
     """Counts of a kind and of all that share a bucket are apart, whatever the kind is called."""
     limit = made(per_second=0.1, key=["message"], max_keys=1)
