@@ -81,3 +81,12 @@ def test_every_number_has_a_name(number) -> None:
 
     assert name.isidentifier()
     assert name == name.upper()
+
+
+def test_an_unnamed_level_is_found_by_what_it_is_called() -> None:
+    """``name`` and ``number`` are inverse."""
+    levels = LevelTable()
+
+    assert [levels.number(levels.name(number), "here") for number in (0, 25, 40, 1000)] == [0, 25, 40, 1000]
+    with pytest.raises(ConfigError, match="LEVEL_1001"):
+        levels.number("LEVEL_1001", "here")

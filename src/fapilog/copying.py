@@ -29,12 +29,12 @@ def copy_fields(fields: Mapping[str, Any]) -> tuple[dict[str, Any], int] | None:
     except TypeError:
         return None
     values = line.count(b",") + 1
-    # Each container begins with one of these, each text ends at a quote; what stands in texts makes it look like more.
+    # Containers begin with one of these, keys end with the other; what stands in texts makes it look like more.
     if (
         len(line) > _MOST_BYTES
         or values > MAX_ITEMS
         or line.count(b"{") + line.count(b"[") > MAX_DEPTH
-        or max(map(len, line.split(b'"'))) > MAX_KEY
+        or max(map(len, line.split(b'":'))) > MAX_KEY
     ):
         return None
     copy: dict[str, Any] = _loads(line)

@@ -10,6 +10,8 @@ CRITICAL = 50
 STANDARD_LEVELS = {"DEBUG": DEBUG, "INFO": INFO, "WARNING": WARNING, "ERROR": ERROR, "CRITICAL": CRITICAL}
 _ALIASES = {"WARN": WARNING, "FATAL": CRITICAL}
 _HIGHEST = 1000
+_UNNAMED = {f"LEVEL_{number}": number for number in range(_HIGHEST + 1)}
+"""What levels without a name are called."""
 
 
 class LevelTable:
@@ -45,15 +47,18 @@ class LevelTable:
         self._names[number] = key
 
     def number(self, level: str | int, where: str) -> int:
-        """Return the number of a level given by name (any case) or number.
+        """Return the number of a level given by name (any case), by number, or as ``LEVEL_<number>``.
 
         Raises:
             ConfigError: If no such level exists.
         """
         if isinstance(level, str):
-            found = self._numbers.get(level.strip().upper(), _ALIASES.get(level.strip().upper()))
+            key = level.strip().upper()
+            found = self._numbers.get(key, _ALIASES.get(key))
             if found is not None:
                 return found
+            if key in _UNNAMED:
+                return _UNNAMED[key]
             raise ConfigError.unknown(where, level, self._numbers)
         if isinstance(level, int) and not isinstance(level, bool) and 0 <= level <= _HIGHEST:
             return level

@@ -17,9 +17,10 @@ TARGET = 100
 class Run:
     """A sampler, its clock, and what came and went on in each second."""
 
-    def __init__(self, target: float = TARGET) -> None:
+    def __init__(self, target: float = TARGET, seed: int = 7) -> None:
         self.clock = FakeClock()
-        self.keep = AdaptiveSampler(SamplingOptions(target_per_second=target), LEVELS.number, self.clock)
+        options, chance = SamplingOptions(target_per_second=target), random.Random(seed).random
+        self.keep = AdaptiveSampler(options, LEVELS.number, self.clock, chance)
 
     def seconds(self, count: int, pauses: Iterator[float]) -> list[int]:
         """Return how many went on in each of some seconds, with events at these distances."""
@@ -59,7 +60,6 @@ def in_clumps(rate: float, size: int) -> Iterator[float]:
 @pytest.mark.parametrize("pauses", [every, by_chance], ids=["evenly", "by chance"])
 def test_steps_up_and_down(pauses: Callable[[float], Iterator[float]]) -> None:
     """10, 10 000, 10 events a second for a target of 100: after two seconds within a fifth of it, without swinging."""
-    random.seed(7)
     run = Run()
     assert sum(run.seconds(10, pauses(10))) == run.came
     flood = run.seconds(20, pauses(10_000))
@@ -103,7 +103,6 @@ def test_the_long_run_is_the_target(target: float, rate: float) -> None:
 
 def test_a_stream_in_clumps_is_sampled_all_over() -> None:
     """Of requests with fifty lines each, in a flood, the last lines have their share, too."""
-    random.seed(7)
     run = Run()
     run.seconds(5, in_clumps(5_000, 50))
     kept = [0] * 50
@@ -139,8 +138,7 @@ def test_exempt_events_do_not_count() -> None:
 @given(st.floats(0.1, 50), st.lists(st.floats(0, 3) | st.just(0.0), max_size=150), st.integers())
 def test_no_window_gets_more_than_a_second_ahead(target: float, pauses: list[float], seed: int) -> None:
     """Between any two events that went on: at most ``target * (t + 1)``, or ``target * t + 5``."""
-    random.seed(seed)
-    run, on = Run(target), []
+    run, on = Run(target, seed), []
     for pause in pauses:
         run.clock.advance(pause)
         if run.keep(event()):

@@ -50,9 +50,9 @@ def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -
     redactors = [*options.redactors, *_plugins("redactors", options)]
     at_call: list[Any] = []
     if options.journal is not None:
-        # Each redactor has one thread at a time: those of the call are not the worker's.
+        # The worker has them, too, for what enrichers add; of the built-in one each has its own, to wait for nobody.
         own = redactor_of(options)
-        at_call, redactors = [*redactors, *([] if own is None else [own])], []
+        at_call = [*redactors, *([] if own is None else [own])]
     if redactor is not None:
         redactors.append(redactor)
     processors = [*options.processors, *_plugins("processors", options)]

@@ -51,7 +51,7 @@ class StageMethods(Filling):
 
         Args:
             per_second: How many a second in the long run.
-            burst: How many at once after a calm; default ``per_second``.
+            burst: How many at once after a calm; default ``per_second``, at least 1.
             key: Names of the fields that make a kind.
             max_keys: How many kinds have a limit of their own; the others share one.
         """

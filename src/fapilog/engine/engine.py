@@ -105,9 +105,9 @@ class Engine:
         self.queue = _queue(parts, self._start, self._journaling)
         self.queue.exit_patience = parts.shutdown_timeout_seconds
         self.started_at = parts.clock.monotonic()
-        self._stages = Stages(
-            parts.diagnostics, parts.filters, parts.enrichers, parts.redactors, parts.processors, parts.fail
-        )
+        redactors = parts.redactors if self._journaling is None else self._journaling.in_turn(parts.redactors)
+        stages = (parts.filters, parts.enrichers, redactors, parts.processors)
+        self._stages = Stages(parts.diagnostics, *stages, parts.fail)
         sinks = [(output.sink.name, output.form.name if output.form else "") for output in parts.outputs]
         routing = parts.routing
         self._router = None if routing is None else Router(routing, sinks, parts.levels.number, parts.diagnostics)
@@ -243,7 +243,7 @@ class Engine:
     def snapshot(self) -> dict[str, Any]:
         """Return figures, queue, levels and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
         sinks = [output.sink for output in self.parts.outputs]
-        return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, sinks)
+        return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, sinks, self._journaling)
 
     def _make_channels(self) -> list[Channel]:
         options, parts = self.parts.queue, self.parts
@@ -334,6 +334,8 @@ class Engine:
             self.queue.abandon(SHUTDOWN_TIMEOUT)
             for channel in self._channels:
                 channel.abandon(SHUTDOWN_TIMEOUT)
+            if self._journaling is not None:
+                self._journaling.close()
         result = self._result(began, timed_out=not in_time)
         held = result.in_flight if result.timed_out else 0
         if result.dropped or result.failed or held:

@@ -5,7 +5,6 @@ from typing import Any
 
 from fapilog.engine.journaling import Journaling
 from fapilog.engine.queue import EventQueue, QueueOptions
-from fapilog.engine.stages import REDACTION_FAILED
 from fapilog.levels import LevelTable
 
 
@@ -27,10 +26,10 @@ class JournaledQueue(EventQueue):
 
     def admit(self, record: tuple[Any, ...], *, may_await: bool) -> Awaitable[None] | None:
         """Keep the record, and then do as the other queue does."""
-        kept = record if self.finalising else self._journaling.keep(record)
+        kept, reason = (record, "") if self.finalising else self._journaling.keep(record)
         if kept is None:
             with self.lock:
-                self.dropped[REDACTION_FAILED] += 1
+                self.dropped[reason] += 1
             return None
         return super().admit(kept, may_await=may_await)
 

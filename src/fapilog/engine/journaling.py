@@ -5,33 +5,37 @@
     start    ─► what was never settled, of processes that have died ─► the same sinks, with ``replayed`` on it
 
 Redaction happens at the call, so that nothing unredacted reaches the disk; the other stages have state, and stay with
-the worker. What is replayed has been redacted, does not meet the filters, and is routed like any other event.
+the worker. There it happens once more, for what enrichers add: a redactor has to leave its own output as it is. What is
+replayed has been redacted, does not meet the filters, and is routed like any other event.
 """
 
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from fapilog.clock import Clock
+from fapilog.coerce import to_text
+from fapilog.context import OWN_WORK
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.engine.journal.frontier import Claim
 from fapilog.engine.journal.options import JournalOptions
 from fapilog.engine.journal.recovery import Recovery
 from fapilog.engine.journal.store import Journal
-from fapilog.engine.stages import FailMode, HeldBack, Stages
-from fapilog.event import ERROR_KEYS, IDENTITY_KEYS, RESERVED, EventDict, Extra, Names, to_event
+from fapilog.engine.queue import RECURSION, EventQueue
+from fapilog.engine.stages import REDACTION_FAILED, FailMode, HeldBack, Stages
+from fapilog.event import ERROR_KEYS, IDENTITY_KEYS, RESERVED, EventDict, Extra, Names, Origin, to_event
 from fapilog.protocols import Format, Redactor
 
 REPLAYED = "replayed"
-_LEVEL = 1
-_ORIGIN_END = 3
-_EXTRA = 9
+_LEVEL, _ORIGIN, _SHARED, _EXTRA = 1, 2, 7, 9
 _NO_EXTRA = Extra()
 _APART = frozenset((*RESERVED, *ERROR_KEYS))
 _RETRY_SECONDS = 1.0
 _READ_AT_ONCE = 64
+_DEEPEST = 3
 
 
 class JournalParts(NamedTuple):
@@ -92,11 +96,19 @@ class Journaling:
         self._names = names
         self._resource = resource
         self._clock = clock
+        self._at_call = parts.redactors
         self._begin()
+        # An engine that is replaced is dropped without a word; at exit the last drain comes first, and closes it.
+        weakref.finalize(self, self._journal.close).atexit = False
 
     def _begin(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._retry_at = 0.0
+        self._depth = 0
+        self._behind = (0, self._clock.monotonic())
+        self._seen = self._behind[1]
+        self._damaged = 0
+        self._replay: Replay | None = None
 
     def after_fork(self) -> None:
         """Leave the parent's journal to the parent."""
@@ -104,20 +116,30 @@ class Journaling:
         self._form.reset()
         self._journal.after_fork()
 
-    def keep(self, record: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """Redact a record, append it, and return it with its ticket.
+    def keep(self, record: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, str]:
+        """Redact a record, append it, and return it with its ticket, or None and the reason why it is to be dropped.
 
-        One that the journal cannot take goes on without a ticket. None if its redaction failed and it is to be dropped.
+        One that the journal cannot take goes on without a ticket.
         """
-        with self._lock:
-            redacted = self._redacted(record)
-            if redacted is None or not (self._journal.is_open or self._open()):
-                return redacted
-            line = self._form.encode_records([redacted])[0]
+        with self.lock:
+            if self._depth == _DEEPEST:
+                # A redactor that logs about every event is called for what it logs, without end.
+                return None, RECURSION
+            self._depth += 1
+            try:
+                redacted, line = self._redacted(record)
+            finally:
+                self._depth -= 1
+        if redacted is None:
+            return None, REDACTION_FAILED
+        # Also when it is closed, which the journal counts.
         ticket = self._journal.append(line, redacted[_LEVEL])
-        if ticket is None:
-            return redacted
-        return (*redacted[:_EXTRA], (redacted[_EXTRA] or _NO_EXTRA)._replace(ticket=ticket))
+        extra = redacted[_EXTRA]
+        if ticket is not None:
+            extra = (extra or _NO_EXTRA)._replace(ticket=ticket)
+        # What sinks log has to be known for it, whatever redaction has left.
+        shared = record[_SHARED] if record[_SHARED] is OWN_WORK.shared else redacted[_SHARED]
+        return (*redacted[:_SHARED], shared, redacted[_SHARED + 1], extra), ""
 
     def let_go(self, records: Iterable[tuple[Any, ...]]) -> None:
         """Forget records that the worker will not see; they are counted as dropped."""
@@ -130,35 +152,74 @@ class Journaling:
         extras = [record[_EXTRA] for record in records]
         return self._journal.claim([extra.ticket for extra in extras if extra is not None and extra.ticket is not None])
 
-    def tend(self) -> None:
-        """Do what is to be done now and then."""
-        self._journal.tend()
+    def tend(self, queue: EventQueue) -> None:
+        """Do what is to be done now and then, for the queue that the worker takes from."""
+        position, at = self._behind
+        if queue.gone() >= position:
+            # All that waited then has come; before that, nothing is missing only because it is late.
+            self._seen, self._behind = at, (queue.position(), self._clock.monotonic())
+        self._journal.tend(self._seen)
 
     def recover(self) -> "Replay":
         """Return what dead processes have left."""
-        return Replay(self._journal.recover())
+        if self._replay is not None:
+            self._damaged += self._replay.damaged
+        self._replay = Replay(self._journal.recover())
+        return self._replay
 
     def close(self) -> None:
-        """Keep what is not settled for the next start."""
+        """Leave what is not settled to the next start; the next record opens another journal."""
         self._journal.close()
 
     def figures(self) -> dict[str, Any]:
-        """Return the journal's figures."""
-        return self._journal.figures()
+        """Return the journal's figures, and how many records of dead processes were ``damaged``."""
+        replay = self._replay
+        return self._journal.figures() | {"damaged": self._damaged + (0 if replay is None else replay.damaged)}
 
-    def _open(self) -> bool:
+    def in_turn(self, redactors: Sequence[Redactor]) -> list[Redactor]:
+        """Return the worker's redactors: those that are run at the call, too, one thread at a time."""
+        shared = {id(redact) for redact in self._at_call}
+        return [InTurn(redact, self) if id(redact) in shared else redact for redact in redactors]
+
+    def _open(self) -> None:
         now = self._clock.monotonic()
-        if now < self._retry_at:
-            return False
-        self._retry_at = now + _RETRY_SECONDS
-        return self._journal.open()
+        if now >= self._retry_at:
+            # Before it is tried: a signal handler may log meanwhile.
+            self._retry_at = now + _RETRY_SECONDS
+            if self._journal.open():
+                self._retry_at = 0.0
 
-    def _redacted(self, record: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def _redacted(self, record: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, bytes]:
+        """Return a record redacted, and its line; no line if nothing keeps it."""
         if self._stages.raw:
             redacted = self._stages.redact([record], HeldBack())
-            return tuple(redacted[0]) if redacted else None
-        event = self._stages.apply(to_event(record, self._names, {}), HeldBack())
-        return None if event is None else _record_of(event, record)
+            if not redacted:
+                return None, b""
+            return tuple(redacted[0]), self._form.encode_records(redacted)[0] if self._ready() else b""
+        event = self._stages.apply(to_event(record, self._names, self._resource), HeldBack())
+        if event is None:
+            return None, b""
+        return _record_of(event, record), self._form.encode_events([event])[0] if self._ready() else b""
+
+    def _ready(self) -> bool:
+        if not self._journal.is_open:
+            self._open()
+        return self._journal.is_open
+
+
+class InTurn:
+    """A redactor that log calls use as well: whoever calls it has the lock of the journaling."""
+
+    def __init__(self, redact: Redactor, journaling: Journaling) -> None:
+        """Hold both, and go by the redactor's name."""
+        self.name = getattr(redact, "name", None) or getattr(redact, "__name__", None) or type(redact).__name__
+        self._redact = redact
+        self._journaling = journaling
+
+    def __call__(self, event: EventDict) -> EventDict:
+        """Redact an event."""
+        with self._journaling.lock:
+            return self._redact(event)
 
 
 class Replay:
@@ -217,7 +278,7 @@ class Replay:
 
 
 def _record_of(event: EventDict, record: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a record that holds what a flat event says, with time, level and logger of the record it was made of."""
+    """Return a record that holds what a flat event says, with time and level of the record it was made of."""
     fields = {key: value for key, value in event.items() if key not in _APART}
     identity = {key: event[key] for key in IDENTITY_KEYS if key in event}
     exception, stack = event.get("exception"), event.get("stack")
@@ -227,5 +288,7 @@ def _record_of(event: EventDict, record: tuple[Any, ...]) -> tuple[Any, ...]:
             exception=Rendered(exception) if isinstance(exception, dict) else None,
             stack=stack if isinstance(stack, str) else None,
         )
-    message = event.get("message", "")
-    return (*record[:_ORIGIN_END], str(message), fields, {}, identity, {}, None, extra)
+    origin = record[_ORIGIN]
+    if event.get("logger") != origin.name:
+        origin = Origin(to_text(event.get("logger", "")), origin.queue, origin.level)
+    return (*record[:_ORIGIN], origin, to_text(event.get("message", "")), fields, {}, identity, {}, None, extra)

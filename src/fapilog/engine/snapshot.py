@@ -5,14 +5,20 @@ from typing import Any
 
 from fapilog.delivery.accounts import Accounts
 from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.engine.journaling import Journaling
 from fapilog.engine.levels import LevelRules
 from fapilog.engine.queue import EventQueue
 
 
 def snapshot_of(
-    queue: EventQueue, accounts: Accounts, levels: LevelRules, diagnostics: Diagnostics, sinks: Iterable[Any]
+    queue: EventQueue,
+    accounts: Accounts,
+    levels: LevelRules,
+    diagnostics: Diagnostics,
+    sinks: Iterable[Any],
+    journaling: Journaling | None = None,
 ) -> dict[str, Any]:
-    """Return everything that ``/debug/logging`` shows of an engine made of these parts."""
+    """Return everything that ``/debug/logging`` shows of an engine made of these parts; ``journal`` if it keeps one."""
     options = queue.options
     with accounts.lock, queue.lock:
         figures = accounts.figures(queue.submitted(), queue.dropped)
@@ -25,6 +31,7 @@ def snapshot_of(
             "high_watermark": max(queue.high_watermark, len(queue.items)),
             "policy": options.policy,
         }
+    kept = {} if journaling is None else {"journal": {**journaling.figures(), "replayed": queue.replayed}}
     own = own_figures(sinks)
     rows = {name: {**row, "own": own[name]} for name, row in figures.pop("sinks").items()}
     return {
@@ -32,6 +39,7 @@ def snapshot_of(
         "queue": depth,
         **figures,
         "sinks": rows,
+        **kept,
         "levels": levels.describe(),
         "diagnostics": {
             "counts": diagnostics.counts(),

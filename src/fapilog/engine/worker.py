@@ -80,6 +80,7 @@ class Worker:
         self._router = router
         self._journaling = journaling
         self._replay: Replay | None = None
+        self._leave = False
         self._to_events = to_events
         self._clock = clock
         self._notices = notices
@@ -124,6 +125,9 @@ class Worker:
                 await self._pause(now - last_event)
                 last_turn = self._clock.monotonic()
         await asyncio.gather(*(channel.close() for channel in self._channels))
+        if self._journaling is not None:
+            # What was settled last is not to be found again, however the process ends from here on.
+            self._journaling.tend(self._queue)
 
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -149,7 +153,7 @@ class Worker:
 
         The other sinks go on getting what is logged. The run ends when the hung sink has come back and all is settled.
         """
-        self.given_up = True
+        self.given_up = self._leave = True
 
     def wake(self) -> None:
         """End a pause early. Thread-safe; does nothing if the loop is gone."""
@@ -233,16 +237,26 @@ class Worker:
         """Tend the journal, and deliver the next of what dead processes have left; return how many events that was."""
         if self._journaling is None:
             return 0
-        self._journaling.tend()
-        found = None if self._replay is None else self._replay.read()
-        if self._replay is not None and found is None:
+        self._journaling.tend(self._queue)
+        if self._leave and self._replay is not None:
+            # Of what was abandoned nobody will say that it is settled: it is the next start's, like the rest.
+            self._replay.close()
+            self._replay = None
+        if self._replay is None or any(channel.pressed(was=True) for channel in self._channels):
+            # A full buffer would drop what has been kept for so long.
+            return 0
+        found = self._replay.read()
+        if found is None:
             self._notices.recovered(self._replay.events, self._replay.damaged)
             self._replay = None
             if self.stop_asked:
                 self.stop_at = self._queue.position()
-        if found is None or not found[0]:
             return 0
         events, levels = found
+        if not events:
+            for channel in self._channels:
+                channel.hurry()
+            return 0
         origins = [Origin(str(event.get("logger")), self._queue) for event in events]
         records = [(0, level, origin) for level, origin in zip(levels, origins, strict=True)]
         held_back = HeldBack()

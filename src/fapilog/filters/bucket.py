@@ -5,37 +5,35 @@ class Bucket:
     """Tokens that come back at a steady rate. In any ``t`` seconds it gives at most ``burst + rate * t`` of them.
 
     Attributes:
-        held: For whoever uses it: how many it had no token for.
-        level: The level of the last of those.
+        tokens: How many it held when it was last asked.
     """
 
-    __slots__ = ("_at", "_burst", "_rate", "_tokens", "held", "level")
+    __slots__ = ("_at", "_burst", "_rate", "tokens")
 
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        """Start full.
+    def __init__(self, rate: float, burst: float, now: float, tokens: float | None = None) -> None:
+        """Start full, or with so many tokens.
 
         Args:
             rate: Tokens a second, above zero.
             burst: The most it holds, at least 1.
             now: Seconds that only move forward, as in all other methods.
+            tokens: At most ``burst``; default all.
         """
         self._rate = rate
         self._burst = burst
-        self._tokens = burst
+        self.tokens = burst if tokens is None else tokens
         self._at = now
-        self.held = 0
-        self.level = ""
 
     def full(self, now: float) -> bool:
         """Tell whether all tokens are back."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self.tokens = min(self._burst, self.tokens + (now - self._at) * self._rate)
         self._at = now
-        return self._tokens >= self._burst
+        return self.tokens >= self._burst
 
     def take(self, now: float) -> bool:
         """Take a token, and tell whether there was one."""
         self.full(now)
-        if self._tokens < 1.0:
+        if self.tokens < 1.0:
             return False
-        self._tokens -= 1.0
+        self.tokens -= 1.0
         return True

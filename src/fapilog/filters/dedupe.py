@@ -15,6 +15,8 @@ from fapilog.filters.keys import OWN, Key, checked_key, key_of, known, shown
 from fapilog.protocols import Summary
 from fapilog.units import parse_duration
 
+_MOST_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class DedupeOptions:
@@ -94,14 +96,16 @@ class Dedupe:
         return True
 
     def due(self, final: bool) -> list[Summary]:  # noqa: FBT001 - the contract of `Summarising`
-        """Return the summaries of the kinds whose window has ended."""
+        """Return the summaries of the kinds whose window has ended; of many at a time the rest the next time."""
         if self._kinds:
             now = self._clock.monotonic()
-            while self._kinds:
+            left = len(self._kinds) if final else _MOST_AT_ONCE
+            while self._kinds and left:
                 kind = next(iter(self._kinds.values()))
                 if not final and now < kind.until:
                     break
                 self._end(self._kinds.popitem(last=False)[1])
+                left -= 1
         ready, self._ready = self._ready, []
         return ready
 

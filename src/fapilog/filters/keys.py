@@ -56,8 +56,11 @@ def known(value: Any) -> Any:
     kind = type(value)
     if kind is str:
         return value if len(value) <= LONGEST else _Known(f"<{len(value)} characters>", hash(value))
-    if value is None or kind is bool or kind is float or (kind is int and -_LARGEST <= value < _LARGEST):
+    if value is None or kind is bool or (kind is int and -_LARGEST <= value < _LARGEST):
         return value
+    if kind is float:
+        # One that is no number is not even equal to itself, and each would be a kind of its own.
+        return value if value == value else "NaN"  # noqa: PLR0124
     text, error = attempt(repr, value)
     return _Known(f"<{kind.__name__}>", hash(text if error is None else kind))
 

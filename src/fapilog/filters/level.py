@@ -4,14 +4,20 @@ One level without a name is the default; ``name=level`` holds for a logger and a
 The form is that of the ``tracing`` crate's environment filter, as far as it is about targets and levels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import ConfigError
+from fapilog.event import EventDict
+from fapilog.filters.keys import OWN
+from fapilog.filters.shares import LevelNumber, Numbers
+from fapilog.levels import LevelTable
 
 _FORM = 'a level such as "INFO", or directives such as "info,app.db=debug"'
 _NAMES = "names of loggers without spaces or wildcards: a name is for all loggers below it, too"
 _MOST_DIGITS = 4
+_MOST_NAMES = 1_000
 
 
 class Directives(NamedTuple):
@@ -26,7 +32,7 @@ class Directives(NamedTuple):
     loggers: Mapping[str, int]
 
 
-def parse_directives(given: str | int, number: Callable[[str | int, str], int], where: str) -> Directives:
+def parse_directives(given: str | int, number: LevelNumber, where: str) -> Directives:
     """Return what a level, or a text of directives, means.
 
     Args:
@@ -58,3 +64,50 @@ def parse_directives(given: str | int, number: Callable[[str | int, str], int], 
         else:
             default = found
     return Directives(default, loggers)
+
+
+class LevelFilter:
+    """Holds back what is below the threshold of its logger, counted under ``level``.
+
+    It takes the directives of ``with_level``. Thresholds cost nothing where they stand, at the log call, and so are the
+    better choice; this is for where they are not enough: ``with_filter(LevelFilter("httpx=error"))`` or a plug-in, for
+    instance after thresholds that anybody may lower while the process runs. A level that does not exist goes on, and so
+    does an event of a logger that no directive is about.
+    """
+
+    name = "level"
+
+    def __init__(self, directives: str | int, number: LevelNumber | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Read the directives.
+
+        Args:
+            directives: A level, or such as ``"info,app.db=debug"``.
+            number: Looks up a level; default the five standard ones and numbers, not those of one's own.
+            clock: Not used; filters are made alike.
+
+        Raises:
+            ConfigError: If a part cannot be read, a level does not exist, or a name is given twice.
+        """
+        del clock
+        look_up = LevelTable().number if number is None else number
+        self._default, self._loggers = parse_directives(directives, look_up, "LevelFilter(directives)")
+        self._numbers = Numbers(look_up)
+        self._thresholds: dict[str, int] = {}
+
+    def __call__(self, event: EventDict) -> bool:
+        """Tell whether the event goes on."""
+        logger = str(event.get("logger", ""))
+        threshold = self._thresholds.get(logger)
+        if threshold is None:
+            if len(self._thresholds) >= _MOST_NAMES:
+                self._thresholds.clear()
+            threshold = self._thresholds[logger] = self._threshold(logger)
+        number = self._numbers.of(event.get("level", ""))
+        return number is None or number >= threshold or logger == OWN
+
+    def _threshold(self, name: str) -> int:
+        while name:
+            if name in self._loggers:
+                return self._loggers[name]
+            name = name.rpartition(".")[0]
+        return 0 if self._default is None else self._default

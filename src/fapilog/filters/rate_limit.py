@@ -51,12 +51,20 @@ class RateLimitOptions:
         whole(self.max_keys, "with_rate_limit(max_keys)", 1)
 
 
+class _Held:
+    __slots__ = ("count", "level")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.level = ""
+
+
 class RateLimit:
     """Holds back what its bucket has no token for, whatever its level, and tells how many those were.
 
     Errors are held back as well: an error in a loop is the flood that this is for, and its first ones have gone on.
     Ten seconds after the first was held back, one summary for each kind tells how many; of more than a hundred kinds
-    those of which the most were held back, and one summary for all others.
+    for the first hundred, and one for all others.
     """
 
     name = "rate_limit"
@@ -75,7 +83,8 @@ class RateLimit:
         # In the order in which they were last used.
         self._buckets: OrderedDict[Key, Bucket] = OrderedDict()
         self._shared = Bucket(self._rate, self._burst, clock.monotonic())
-        self._held: dict[Key, Bucket] = {}
+        self._held: dict[Key, _Held] = {}
+        self._others = 0
         self._tell_at = math.inf
 
     def __call__(self, event: EventDict) -> bool:
@@ -87,31 +96,32 @@ class RateLimit:
         bucket = self._bucket(key, now)
         if bucket.take(now):
             return True
-        bucket.held += 1
-        bucket.level = event.get("level", "WARNING")
-        if bucket is not self._shared:
-            self._held[key] = bucket
         self._tell_at = min(self._tell_at, now + SUMMARY_SECONDS)
+        held = self._held.get(key)
+        if held is None and len(self._held) < MOST_TOLD:
+            held = self._held[key] = _Held()
+        if held is None:
+            self._others += 1
+        else:
+            held.count += 1
+            held.level = event.get("level", "WARNING")
         return False
 
     def due(self, final: bool) -> list[Summary]:  # noqa: FBT001 - the contract of `Summarising`
         """Return how many events of each kind were held back since it was last told."""
         if self._tell_at == math.inf or not (final or self._clock.monotonic() >= self._tell_at):
             return []
-        most = sorted(self._held.items(), key=lambda item: item[1].held, reverse=True)
-        summaries = [self._summary(key, bucket) for key, bucket in most[:MOST_TOLD]]
-        others = self._shared.held + sum(bucket.held for _, bucket in most[MOST_TOLD:])
-        if others:
-            summaries.append(Summary("WARNING", _MESSAGE, {"count": others, "of": "other kinds"}))
-        for bucket in (*self._held.values(), self._shared):
-            bucket.held = 0
+        summaries = [self._summary(key, held) for key, held in self._held.items()]
+        if self._others:
+            summaries.append(Summary("WARNING", _MESSAGE, {"count": self._others, "other_kinds": True}))
         self._held.clear()
+        self._others = 0
         self._tell_at = math.inf
         return summaries
 
-    def _summary(self, key: Key, bucket: Bucket) -> Summary:
+    def _summary(self, key: Key, held: _Held) -> Summary:
         kind: dict[str, Any] = dict(zip(self._names, map(shown, key), strict=True))
-        return Summary(bucket.level, _MESSAGE, {"count": bucket.held, "of": kind})
+        return Summary(held.level, _MESSAGE, {"count": held.count, "of": kind})
 
     def _bucket(self, key: Key, now: float) -> Bucket:
         bucket = self._buckets.get(key)
@@ -120,10 +130,12 @@ class RateLimit:
             return bucket
         if len(self._buckets) >= self._max:
             oldest = next(iter(self._buckets.values()))
-            if oldest.held or not oldest.full(now):
+            if not oldest.full(now):
                 return self._shared
             self._buckets.popitem(last=False)
-        bucket = self._buckets[key] = Bucket(self._rate, self._burst, now)
+        # What the kind may have taken from the shared bucket counts: else it could have two bursts.
+        self._shared.full(now)
+        bucket = self._buckets[key] = Bucket(self._rate, self._burst, now, self._shared.tokens)
         return bucket
 
 

@@ -16,7 +16,7 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import ConfigError
 from fapilog.event import EventDict
 from fapilog.filters.bucket import Bucket
-from fapilog.filters.shares import Exempt, LevelNumber, Share
+from fapilog.filters.shares import Chance, Exempt, LevelNumber, Share
 
 BY = ("event", "trace")
 _MOST_PER_SECOND = 1e9
@@ -78,12 +78,18 @@ class Sampler:
 
     name = "sampling"
 
-    def __init__(self, options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        options: SamplingOptions,
+        number: LevelNumber,
+        clock: Clock = SYSTEM_CLOCK,
+        chance: Chance | None = None,
+    ) -> None:
         """Start with nothing counted; without a rate everything goes on."""
         del clock
         self._rate = 1.0 if options.rate is None else options.rate
         self._exempt = Exempt(options.exempt, number)
-        self._share = Share()
+        self._share = Share(chance)
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
@@ -98,12 +104,18 @@ class TraceSampler:
 
     name = "trace_sampling"
 
-    def __init__(self, options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        options: SamplingOptions,
+        number: LevelNumber,
+        clock: Clock = SYSTEM_CLOCK,
+        chance: Chance | None = None,
+    ) -> None:
         """Work the threshold out."""
         rate = 1.0 if options.rate is None else options.rate
         self._threshold = round((1.0 - rate) * (1 << _RANDOM_BITS))
         self._exempt = Exempt(options.exempt, number)
-        self._others = Sampler(options, number, clock)
+        self._others = Sampler(options, number, clock, chance)
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
@@ -129,14 +141,20 @@ class AdaptiveSampler:
 
     name = "adaptive_sampling"
 
-    def __init__(self, options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        options: SamplingOptions,
+        number: LevelNumber,
+        clock: Clock = SYSTEM_CLOCK,
+        chance: Chance | None = None,
+    ) -> None:
         """Begin with everything going on."""
         self._target = options.target_per_second or 1.0
         self._exempt = Exempt(options.exempt, number)
         self._clock = clock
         now = clock.monotonic()
         self._bucket = Bucket(self._target, max(_LEAST_BURST, self._target), now)
-        self._share = Share()
+        self._share = Share(chance)
         self._rate = 1.0
         self._counts: deque[int] = deque(maxlen=_STEPS)
         self._count = 0
@@ -165,11 +183,13 @@ class AdaptiveSampler:
         self._rate = 1.0 if came <= wanted else wanted / came
 
 
-def sampler(options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK) -> Callable[[EventDict], bool]:
+def sampler(
+    options: SamplingOptions, number: LevelNumber, clock: Clock = SYSTEM_CLOCK, chance: Chance | None = None
+) -> Callable[[EventDict], bool]:
     """Return the filter that the options ask for."""
     if options.target_per_second is not None:
-        return AdaptiveSampler(options, number, clock)
-    return (TraceSampler if options.by == "trace" else Sampler)(options, number, clock)
+        return AdaptiveSampler(options, number, clock, chance)
+    return (TraceSampler if options.by == "trace" else Sampler)(options, number, clock, chance)
 
 
 def _randomness(trace: object) -> int:

@@ -1,4 +1,4 @@
-"""What the samplers have in common: who is exempt, and how a share of what comes is picked."""
+"""How severe an event is, who is exempt from sampling, and how a share of what comes is picked."""
 
 import random
 from collections.abc import Callable
@@ -7,7 +7,35 @@ from fapilog.event import EventDict
 from fapilog.filters.keys import OWN
 
 LevelNumber = Callable[[str | int, str], int]
+Chance = Callable[[], float]
 _NUMBERED = "LEVEL_"
+
+
+class Numbers:
+    """The numbers of the levels that events carry by name. What is asked often is remembered."""
+
+    def __init__(self, number: LevelNumber) -> None:
+        """Start with nothing remembered.
+
+        Args:
+            number: Looks up a level: :meth:`fapilog.levels.LevelTable.number`.
+        """
+        self._number = number
+        self._known: dict[str, int] = {}
+
+    def of(self, level: str) -> int | None:
+        """Return the number of a level, registered ones and those without a name too; None if it does not exist."""
+        known = self._known.get(level)
+        if known is None:
+            digits = level.removeprefix(_NUMBERED)
+            try:
+                # A number without a name is called LEVEL_25, which the table does not look up.
+                known = self._number(int(digits) if digits != level else level, "level")
+            except ValueError:
+                return None
+            # Only these, so that there are not more than there are levels.
+            self._known[level] = known
+        return known
 
 
 class Exempt:
@@ -20,28 +48,12 @@ class Exempt:
             ConfigError: If there is no such level.
         """
         self._least = number(level, "with_sampling(exempt)")
-        self._number = number
-        self._known: dict[str, bool] = {}
+        self._numbers = Numbers(number)
 
     def __call__(self, event: EventDict) -> bool:
         """Tell it; a level that is not known is not severe."""
-        level = event.get("level", "")
-        known = self._known.get(level)
-        if known is None:
-            number = self._number_of(level)
-            known = number is not None and number >= self._least
-            if number is not None:
-                # Only these, so that there are not more than there are levels.
-                self._known[level] = known
-        return known or event.get("logger") == OWN
-
-    def _number_of(self, level: str) -> int | None:
-        digits = level.removeprefix(_NUMBERED)
-        try:
-            # A number without a name is called LEVEL_25, which the table does not look up.
-            return self._number(int(digits) if digits != level else level, "level")
-        except ValueError:
-            return None
+        number = self._numbers.of(event.get("level", ""))
+        return (number is not None and number >= self._least) or event.get("logger") == OWN
 
 
 class Share:
@@ -52,10 +64,16 @@ class Share:
     exact. The rate may differ each time.
     """
 
-    __slots__ = ("_ahead", "_due")
+    __slots__ = ("_ahead", "_chance", "_due")
 
-    def __init__(self) -> None:
-        """Start with nothing due."""
+    def __init__(self, chance: Chance | None = None) -> None:
+        """Start with nothing due.
+
+        Args:
+            chance: Returns numbers from 0 to below 1; default a generator of its own, because taking from the process's
+                would change the numbers of an application that has seeded it.
+        """
+        self._chance = random.Random().random if chance is None else chance  # noqa: S311 - nothing has to be secret
         self._due = 0.0
         self._ahead = False
 
@@ -69,16 +87,12 @@ class Share:
         due = before + rate
         if due < 1.0:
             # Within a stretch: if it has been picked from already, nothing; else the chance that is left of it.
-            picked = not self._ahead and _random() * (1.0 - before) < rate
+            picked = not self._ahead and self._chance() * (1.0 - before) < rate
             self._ahead = self._ahead or picked
         else:
             # It ends here: who was not picked from it is this one; else it is about the next stretch's beginning.
             due -= 1.0
-            picked = not self._ahead or _random() * before < due
+            picked = not self._ahead or self._chance() * before < due
             self._ahead = self._ahead and picked
         self._due = due
         return picked
-
-
-def _random() -> float:
-    return random.random()  # noqa: S311 - nothing depends on its being secret

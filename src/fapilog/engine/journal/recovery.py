@@ -86,7 +86,9 @@ class Recovery:
 
     def close(self) -> None:
         """Leave the rest, and what was read but not settled, to the next recovery."""
-        self._records.close()
+        with suppress(ValueError):
+            # In a forked child the thread that reads is gone, and it may have been in the middle of it.
+            self._records.close()
         for orphan in self._orphans:
             orphan.release()
         self._orphans.clear()

@@ -170,13 +170,17 @@ class Journal:
         with self._lock:
             return self._frontier.claim(tickets, self._clock.monotonic())
 
-    def tend(self) -> None:
-        """Move the watermark, use settled segments again, and have the next one ready. Costs little; call it often."""
+    def tend(self, seen: float | None = None) -> None:
+        """Move the watermark, use settled segments again, and have the next one ready. Costs little; call it often.
+
+        Args:
+            seen: A moment of the clock before which nothing is on its way to :meth:`claim` any more; default now.
+        """
         now = self._clock.monotonic()
         with self._lock:
             if self._owner is None:
                 return
-            self._advance(now)
+            self._advance(now if seen is None else seen)
             wanted = self._wanted(now)
         if wanted:
             self._prepare()
@@ -193,7 +197,8 @@ class Journal:
             if owner is None:
                 return
             self._largest = 0
-            self._advance(self._clock.monotonic())
+            # At no time: what has not come by now may have been left to the next start.
+            self._advance(float("-inf"))
             rest = self._frontier.settled < self._position.tell()
             self._owner = None
             self._maps = {}
