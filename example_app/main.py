@@ -1,9 +1,10 @@
 """The application: ``uvicorn example_app.main:app``."""
 
 import asyncio
+import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,12 @@ from fastapi.responses import JSONResponse
 
 from example_app.backoffice import backoffice
 from example_app.routes import api
-from example_app.settings import ShopSettings
+from example_app.settings import ShopSettings, error_file
 from example_app.store import OutOfStockError, Store, UnknownProductError
+from example_app.supplier import watch_supplier
 from example_app.updates import OrderUpdates
 from fapilog import get_async_logger, get_logger
+from fapilog.delivery.routing import Route
 from fapilog.fastapi import FastAPIBuilder
 
 log = get_logger(__name__)
@@ -30,10 +33,23 @@ async def open_shop(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     with TemporaryDirectory(prefix="shop-") as folder:
         store = Store(settings.database or Path(folder, "shop.sqlite3"))
         log.info("Shop opened", products=len(store.products()))
-        yield {"store": store, "updates": OrderUpdates()}
+        async with background(watch_supplier()):
+            yield {"store": store, "updates": OrderUpdates()}
         log.info("Shop closed")
     if settings.report_folder is not None:
         await leave_drain_report(settings.report_folder)
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
+    """Let something run beside the block; at its end it is cancelled."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def leave_drain_report(folder: Path) -> None:
@@ -48,10 +64,16 @@ async def leave_drain_report(folder: Path) -> None:
 
 
 def logging_setup() -> FastAPIBuilder:
-    """Say where the events go."""
+    """Say which events there are, what is hidden in them, and where they go."""
     builder = (
         FastAPIBuilder()
         .with_service(name="shop", version="1.0", env="demo")
+        # Of a look at the products the completion event says all there is to say.
+        .with_level("info,example_app.routes.products=warning")
+        # One line and a sum for what is said over and over. Each request and order speaks for itself.
+        .with_dedupe(window="10s", key=("logger", "message", "request_id", "order_id"))
+        # Passwords and tokens are hidden anyway; here the customers' addresses, too.
+        .with_redaction("PII")
         .with_backpressure(policy="wait")
         .include_headers("x-customer")
         .skip_paths("/backoffice/health")
@@ -59,7 +81,13 @@ def logging_setup() -> FastAPIBuilder:
         .capture_stdlib()
         .add_stdout(format=settings.log_format)
     )
-    return builder.add_file(settings.log_file) if settings.log_file else builder
+    if settings.log_file is None:
+        return builder
+    return (
+        builder.add_file(settings.log_file)
+        .add_file(error_file(settings.log_file), name="errors")
+        .with_routing(Route(("stdout", "file")), Route("errors", levels=("ERROR", "CRITICAL")))
+    )
 
 
 app = FastAPI(title="Shop", lifespan=logging_setup().build(lifespan=open_shop))

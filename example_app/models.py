@@ -22,7 +22,7 @@ class OrderItem(BaseModel):
 
 
 class NewOrder(BaseModel):
-    """What a customer sends. The address is for the receipt and is never logged."""
+    """What a customer sends. The address is for the receipt; where it is logged, redaction masks it."""
 
     email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)
     items: list[OrderItem] = Field(min_length=1, max_length=20)

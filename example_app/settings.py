@@ -15,7 +15,7 @@ class ShopSettings:
     Attributes:
         database: The SQLite file, which several workers may share; default one in a temporary folder, gone at exit.
         log_format: What stdout gets; default pretty on a terminal, JSON in a pipe.
-        log_file: A JSON file beside stdout; default none.
+        log_file: A JSON file beside stdout, and one for errors beside that; default none.
         debug_token: Guards ``/debug/logging``; default generated at start and printed to stderr.
         report_folder: Where each worker leaves its drain result; default nowhere.
     """
@@ -36,6 +36,11 @@ class ShopSettings:
             debug_token=os.environ.get("SHOP_DEBUG_TOKEN") or None,
             report_folder=_path("SHOP_REPORT_FOLDER"),
         )
+
+
+def error_file(log_file: Path) -> Path:
+    """Return where the errors go besides: ``shop.errors.jsonl`` for ``shop.jsonl``."""
+    return log_file.with_suffix(f".errors{log_file.suffix}")
 
 
 def _path(variable: str) -> Path | None:

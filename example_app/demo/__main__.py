@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from websockets.exceptions import WebSocketException
 
 from example_app.demo import checks, traffic
 from example_app.demo.server import DEBUG_TOKEN, DemoFailedError, ShopServer
+from example_app.settings import error_file
 
 CROWD_VISITS = 300
 WHOLE_DEMO_SECONDS = 50.0
@@ -61,12 +63,13 @@ async def run(folder: Path) -> str:
     heading("The drain result")
     show_mapping({key: value for key, value in drain.items() if key != "sinks"})
     checks.check_answers(answers, events)
-    checks.check_drain(drain, len(events))
+    checks.check_drain(drain, events)
+    show_stages(server.log_file, events)
     say("")
-    lost = drain["submitted"] - len(events)
+    lost = drain["submitted"] - drain["filtered"] - len(events)
     return (
         f"demo: {len(answers)} requests, {drain['submitted']} events submitted, {drain['delivered']} delivered, "
-        f"{lost} lost"
+        f"{drain['filtered']} repetitions summed up, {lost} lost"
     )
 
 
@@ -82,6 +85,18 @@ def show_request(log_file: Path) -> None:
     heading(f"The {len(found)} JSON lines of request {SHOWN_REQUEST!r}")
     for line in found:
         say(line)
+
+
+def show_stages(log_file: Path, events: Sequence[checks.Event]) -> None:
+    """Check and print what was held back, hidden, and sent elsewhere."""
+    text = log_file.read_text(encoding="utf-8")
+    errors = checks.read_events(error_file(log_file))
+    checks.check_errors(events, errors)
+    checks.check_secrets(text)
+    heading("What became of the lines that nobody wants, or may not see")
+    say(f"  {checks.repetitions(events)} repeated warnings: one line and one summary instead")
+    say(f"  {sum(checks.MASK in line for line in text.splitlines())} lines with something masked; no secret in any")
+    say(f"  {len(errors)} errors, which are in a file of their own, too")
 
 
 def show_figures(figures: dict[str, Any]) -> None:

@@ -13,9 +13,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from example_app.demo.server import DemoFailedError
 
-ORDER = {"email": "ada@example.org", "items": [{"product_id": 3, "quantity": 2}, {"product_id": 4, "quantity": 1}]}
-LAST_TIN = {"email": "ada@example.org", "items": [{"product_id": 5, "quantity": 1}]}
-TOO_MANY = {"email": "ada@example.org", "items": [{"product_id": 5, "quantity": 9}]}
+EMAIL = "ada@example.org"
+ORDER = {"email": EMAIL, "items": [{"product_id": 3, "quantity": 2}, {"product_id": 4, "quantity": 1}]}
+LAST_TIN = {"email": EMAIL, "items": [{"product_id": 5, "quantity": 1}]}
+TOO_MANY = {"email": EMAIL, "items": [{"product_id": 5, "quantity": 9}]}
 WEBSOCKET = "updates"
 REQUEST_SECONDS = 20.0
 CUSTOMERS_AT_ONCE = 20

@@ -265,7 +265,7 @@ def test_echoes_are_known_whatever_redaction_leaves_of_them(
     class Chatty(Keeping):
         def write(self, batch: Any) -> None:
             super().write(batch)
-            for _ in range(batch.count if hasattr(batch, "count") else len(batch.events)):
+            for _ in range(len(batch)):
                 loggers[0].info("written")
                 loggers[0].info("written")
 
@@ -504,13 +504,13 @@ def test_what_is_replayed_has_the_schema_of_the_others(tmp_path: Path) -> None:
         def write(self, batch: Any) -> None:
             self.entered.set()
             self.latch.wait(30)
-            self.lines = [*getattr(self, "lines", []), *batch.lines]
+            self.lines = [*getattr(self, "lines", []), *(batch.line(index) for index in range(len(batch)))]
 
     stuck, sink = Lines(), Lines()
     builder = LoggerBuilder().with_journal(tmp_path / "journal").with_schema("ecs")
     logger = builder.add_sink(stuck).build()
     logger.info("event", number=1)
-    kill(logger._engine() if callable(getattr(logger, "_engine", None)) else _engine_of(logger))
+    kill(logger._engine())
     sink.release()
     other = LoggerBuilder().with_journal(tmp_path / "journal").with_schema("ecs").add_sink(sink).build()
     other.info("event", number=2)
@@ -519,15 +519,8 @@ def test_what_is_replayed_has_the_schema_of_the_others(tmp_path: Path) -> None:
     logger.drain()
     events = [json.loads(line) for line in sink.lines]
 
-    assert {frozenset(event) >= {"@timestamp", "ecs.version"} or "@timestamp" in event for event in events} == {True}
-    assert all("timestamp" not in event for event in events)
-    assert len(events) == 3
+    assert [("@timestamp" in event, "timestamp" in event) for event in events] == [(True, False)] * 3
     assert sum("replayed" in json.dumps(event) for event in events) == 1
-
-
-def _engine_of(logger: Any) -> Engine:
-    engine: Engine = logger._origin.queue._start.__self__
-    return engine
 
 
 def test_asynchronous_callers_are_kept_like_others(journaled: Journaled, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable
 
+from fapilog.errors import ConfigError
 from fapilog.event import EventDict
 from fapilog.filters.keys import OWN
 
 LevelNumber = Callable[[str | int, str], int]
 Chance = Callable[[], float]
-_NUMBERED = "LEVEL_"
 
 
 class Numbers:
@@ -27,11 +27,9 @@ class Numbers:
         """Return the number of a level, registered ones and those without a name too; None if it does not exist."""
         known = self._known.get(level)
         if known is None:
-            digits = level.removeprefix(_NUMBERED)
             try:
-                # A number without a name is called LEVEL_25, which the table does not look up.
-                known = self._number(int(digits) if digits != level else level, "level")
-            except ValueError:
+                known = self._number(level, "level")
+            except ConfigError:
                 return None
             # Only these, so that there are not more than there are levels.
             self._known[level] = known
