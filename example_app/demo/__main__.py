@@ -93,10 +93,10 @@ def show_stages(log_file: Path, events: Sequence[checks.Event]) -> None:
     errors = checks.read_events(error_file(log_file))
     checks.check_errors(events, errors)
     checks.check_secrets(text)
-    heading("What became of the lines that nobody wants, or may not see")
-    say(f"  {checks.repetitions(events)} repeated warnings: one line and one summary instead")
+    heading("Held back, hidden, sent elsewhere")
+    say(f"  {checks.repetitions(events)} repeated warnings held back: one line and one summary tell of them")
     say(f"  {sum(checks.MASK in line for line in text.splitlines())} lines with something masked; no secret in any")
-    say(f"  {len(errors)} errors, which are in a file of their own, too")
+    say(f"  {len(errors)} errors are in a file of their own, too")
 
 
 def show_figures(figures: dict[str, Any]) -> None:

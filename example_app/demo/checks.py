@@ -100,8 +100,11 @@ def check_secrets(text: str) -> None:
     """Check that the customer's address, and the supplier's password and token, are nowhere, though all were logged.
 
     Raises:
-        DemoFailedError: If one is; it is made up, and so may be shown.
+        DemoFailedError: If one is (it is made up, and so may be shown), or if nothing was masked, which would prove
+            nothing.
     """
+    if MASK not in text:
+        raise DemoFailedError("nothing in the log is masked")
     for secret in SECRETS:
         if secret in text:
             raise DemoFailedError(f"the log shows {secret!r}")

@@ -251,7 +251,8 @@ class Worker:
             self._replay = None
             if self.stop_asked:
                 self.stop_at = self._queue.position()
-            return 0
+            # Something, or what has just been said would be left to the next run.
+            return 1
         events, levels = found
         if not events:
             for channel in self._channels:
