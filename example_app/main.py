@@ -20,7 +20,7 @@ from example_app.store import OutOfStockError, Store, UnknownProductError
 from example_app.supplier import watch_supplier
 from example_app.updates import OrderUpdates
 from fapilog import get_async_logger, get_logger
-from fapilog.delivery.routing import Route
+from fapilog.delivery import Route
 from fapilog.fastapi import FastAPIBuilder
 
 log = get_logger(__name__)

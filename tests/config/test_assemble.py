@@ -7,7 +7,7 @@ import pytest
 
 import fapilog
 from fapilog.config.options import Options
-from fapilog.delivery.routing import Route
+from fapilog.delivery import Route
 from fapilog.errors import ConfigError
 from fapilog.sinks.memory import MemorySink
 from fapilog.testing import FailingSink, RecordingSink
@@ -198,7 +198,7 @@ def test_a_schema_shapes_json_lines() -> None:
 def test_two_sinks_may_not_have_one_name() -> None:
     """A drain's figures, and routes, go by them."""
     builder = fapilog.LoggerBuilder().add_stdout("json").add_stdout("logfmt")
-    with pytest.raises(ConfigError, match=r"^add_sink\(sink.name\): 'stdout' "):
+    with pytest.raises(ConfigError, match=r"^add_stdout\(name\): 'stdout' "):
         builder.build()
     builder = fapilog.LoggerBuilder().add_stdout("json").add_stdout("logfmt", name="second")
     assert [sink.name for sink in builder.options().sinks] == ["stdout", "second"]

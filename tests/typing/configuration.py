@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from fapilog import AsyncLoggerBuilder, LoggerBuilder, Settings, get_logger, list_presets
-from fapilog.delivery.routing import Route
+from fapilog.delivery import Route
 from fapilog.fastapi import FastAPIBuilder
 from fapilog.litestar import FapilogPlugin
 

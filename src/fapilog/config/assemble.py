@@ -22,8 +22,15 @@ from fapilog.serializers.json import JsonFormat
 from fapilog.serializers.logfmt import LogfmtFormat
 from fapilog.serializers.pretty import PrettyFormat, choose_color
 from fapilog.sinks.file import FileSink
+from fapilog.sinks.memory import MemorySink
 from fapilog.sinks.stdout import StdoutSink
 from fapilog.units import parse_duration
+
+_NAMED_BY: Mapping[type, str] = {
+    StdoutSink: "add_stdout(name)",
+    FileSink: "add_file(name)",
+    MemorySink: "add_memory(name)",
+}
 
 
 def build_engine(options: Options, levels: LevelTable) -> Engine:
@@ -88,7 +95,8 @@ def _check_names(sinks: list[Sink]) -> None:
     names = [sink.name for sink in sinks]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise ConfigError.wrong("add_sink(sink.name)", name, "a name that no other sink of this logger has")
+            where = _NAMED_BY.get(type(sinks[index]), "add_sink(sink.name)")
+            raise ConfigError.wrong(where, name, "a name that no other sink of this logger has")
 
 
 def _output(

@@ -6,3 +6,7 @@
 
 This folder knows the ``Sink`` protocol and no sink. One sink has one channel; no channel waits for another.
 """
+
+from fapilog.delivery.routing import Route, RoutingOptions
+
+__all__ = ["Route", "RoutingOptions"]

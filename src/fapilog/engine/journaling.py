@@ -35,7 +35,7 @@ _NO_EXTRA = Extra()
 _APART = frozenset((*RESERVED, *ERROR_KEYS))
 _RETRY_SECONDS = 1.0
 _READ_AT_ONCE = 64
-_DEEPEST = 3
+_DEEPEST = 10
 
 
 class JournalParts(NamedTuple):
@@ -255,7 +255,7 @@ class Replay:
             for level, payload in found:
                 event, error = attempt(orjson.loads, payload)
                 if error is None and isinstance(event, dict):
-                    events.append(event | {REPLAYED: True})
+                    events.append(_marked(event))
                     levels.append(level)
             self._spoilt += len(found) - len(events)
             if events:
@@ -275,6 +275,14 @@ class Replay:
         if self._settled:
             self._recovery.settle()
         self._recovery.close()
+
+
+def _marked(event: EventDict) -> EventDict:
+    """Return an event with the mark, and a field of the mark's name under another."""
+    fields = dict(event)
+    if REPLAYED in fields:
+        fields.setdefault(f"{REPLAYED}_", fields[REPLAYED])
+    return fields | {REPLAYED: True}
 
 
 def _record_of(event: EventDict, record: tuple[Any, ...]) -> tuple[Any, ...]:

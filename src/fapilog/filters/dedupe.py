@@ -11,7 +11,7 @@ from typing import Any
 from fapilog.checks import whole
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.event import EventDict
-from fapilog.filters.keys import OWN, Key, checked_key, key_of, known, shown
+from fapilog.filters.keys import Key, checked_key, key_of, known, repeats_nothing, shown
 from fapilog.protocols import Summary
 from fapilog.units import parse_duration
 
@@ -79,7 +79,7 @@ class Dedupe:
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if event.get("logger") == OWN:
+        if repeats_nothing(event):
             return True
         now = self._clock.monotonic()
         key = self._key(event)

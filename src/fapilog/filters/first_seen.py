@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fapilog.checks import whole
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.event import EventDict
-from fapilog.filters.keys import OWN, Key, checked_key, key_of
+from fapilog.filters.keys import Key, checked_key, key_of, repeats_nothing
 from fapilog.units import parse_duration
 
 
@@ -54,7 +54,7 @@ class FirstSeen:
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if event.get("logger") == OWN:
+        if repeats_nothing(event):
             return True
         now = self._clock.monotonic()
         key = self._key(event)

@@ -11,6 +11,7 @@ from fapilog.event import EventDict
 LONGEST = 512
 OWN = "fapilog"
 """The logger of the toolkit's own events, which no filter holds back."""
+_NO_REPETITIONS = frozenset((OWN, "fapilog.request"))
 
 Key = tuple[Any, ...]
 _LARGEST = 1 << 63
@@ -25,6 +26,14 @@ class _Known(NamedTuple):
 
     shown: str
     digest: int
+
+
+def repeats_nothing(event: EventDict) -> bool:
+    """Tell whether an event is the toolkit's own, or one of those that every request has exactly once.
+
+    They all have the same message, and are no repetitions of each other.
+    """
+    return event.get("logger") in _NO_REPETITIONS
 
 
 def key_of(names: tuple[str, ...]) -> Callable[[EventDict], Key]:

@@ -11,7 +11,7 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import ConfigError
 from fapilog.event import EventDict
 from fapilog.filters.bucket import Bucket
-from fapilog.filters.keys import OWN, Key, checked_key, key_of, shown
+from fapilog.filters.keys import Key, checked_key, key_of, repeats_nothing, shown
 from fapilog.protocols import Summary
 
 SUMMARY_SECONDS = 10.0
@@ -89,7 +89,7 @@ class RateLimit:
 
     def __call__(self, event: EventDict) -> bool:
         """Tell whether the event goes on."""
-        if event.get("logger") == OWN:
+        if repeats_nothing(event):
             return True
         now = self._clock.monotonic()
         key = self._key(event)

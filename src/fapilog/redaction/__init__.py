@@ -18,3 +18,25 @@ what it hides, not even its length. No rule takes more than linear time, whateve
 event; what cannot be a rule is a ``ConfigError`` when the options are made. If a user's part raises nevertheless, the
 event is withheld or dropped, never let through.
 """
+
+from fapilog.redaction.presets import (
+    CCPA_PII,
+    CONTENT_PATTERNS,
+    CREDENTIALS,
+    GDPR_PII,
+    HIPAA_PHI,
+    PCI_DSS,
+    PII,
+    RedactionPreset,
+)
+
+__all__ = [
+    "CCPA_PII",
+    "CONTENT_PATTERNS",
+    "CREDENTIALS",
+    "GDPR_PII",
+    "HIPAA_PHI",
+    "PCI_DSS",
+    "PII",
+    "RedactionPreset",
+]

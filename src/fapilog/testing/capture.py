@@ -8,6 +8,8 @@ from fapilog import _runtime
 from fapilog.engine.engine import Engine, EngineParts, Output
 from fapilog.engine.queue import QueueOptions
 from fapilog.event import EventDict
+from fapilog.redaction.options import RedactionOptions
+from fapilog.redaction.redactor import Redactor
 from fapilog.testing.fakes import RecordingSink
 
 _CAPACITY = 1_000_000
@@ -81,6 +83,8 @@ def capture_logs(level: str | int = "DEBUG") -> Iterator[CapturedLogs]:
 
     Blocks may be nested; the inner one catches. There is room for a million events.
 
+    Credentials are redacted, as everywhere by default.
+
     Args:
         level: Events below it are not caught. Default: DEBUG and above.
 
@@ -95,6 +99,7 @@ def capture_logs(level: str | int = "DEBUG") -> Iterator[CapturedLogs]:
             level=levels.number(level, "capture_logs(level)"),
             outputs=[Output(sink, None)],
             queue=QueueOptions(capacity=_CAPACITY, max_bytes="1 GB"),
+            redactors=[Redactor(RedactionOptions())],
         )
     )
     logs = CapturedLogs(sink, engine)
