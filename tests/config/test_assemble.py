@@ -124,12 +124,28 @@ def test_the_built_in_redactor_has_the_last_look() -> None:
     assert (event["api_key"], event["note"]) == ("***", "Bearer ***")
 
 
-def test_redaction_is_on_without_a_word_and_can_be_switched_off() -> None:
+def test_redaction_is_on_without_a_word_and_can_be_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In every preset, and without one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     for name in (None, *fapilog.list_presets()):
         builder = fapilog.LoggerBuilder() if name is None else fapilog.LoggerBuilder().with_preset(name)
         assert logged(builder, password="hunter2")[0]["password"] == "***"
     assert logged(fapilog.LoggerBuilder().with_redaction(enabled=False), password="p")[0]["password"] == "p"
+
+
+def test_a_processor_cannot_put_a_secret_behind_redaction() -> None:
+    """Nor can an asynchronous stage pass for one that says yes."""
+    builder = fapilog.LoggerBuilder().with_processor(lambda event: {**event, "password": TOKEN})
+
+    async def keep(event: dict[str, Any]) -> bool:
+        return False
+
+    assert logged(builder)[0]["password"] == "***"
+    with pytest.raises(ConfigError, match=r"with_filter\(\*filters\): .*not asynchronous"):
+        fapilog.LoggerBuilder().with_filter(keep)  # type: ignore[arg-type]
 
 
 def test_the_fields_of_the_process_are_redacted(monkeypatch: pytest.MonkeyPatch) -> None:

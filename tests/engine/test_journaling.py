@@ -99,15 +99,23 @@ def mask(event: EventDict) -> EventDict:
 
 
 def test_what_was_drained_is_not_found_again_however_the_process_ends(journaled: Journaled, tmp_path: Path) -> None:
-    """The watermark is moved over the last slice before the run ends, and not only by the next or at exit."""
-    sink = Keeping()
-    for _ in range(20):
-        engine = journaled(sink, Keeping("other"))
-        logger_of(engine).info("event")
-        engine.drain(5)
-        kill(engine)
-        assert kept(tmp_path) == []
-    assert len(sink.events) == 20
+    """The watermark is moved over the last slice before the run ends, also if a sink settles it at the last moment."""
+    sink = Latched()
+    engine = journaled(sink, Keeping("other"))
+    logger_of(engine).info("event")
+    assert sink.entered.wait(10)
+    account = engine._channels[0].books.account
+
+    def at_the_last_moment() -> None:
+        sink.release()
+        until(lambda: account.settled == account.offered)
+
+    engine._channels[0].hurry = at_the_last_moment  # type: ignore[method-assign]
+    engine.drain(5)
+    kill(engine)
+
+    assert len(sink.events) == 1
+    assert kept(tmp_path) == []
 
 
 def test_what_a_dead_engine_kept_is_delivered_by_the_next(journaled: Journaled, tmp_path: Path) -> None:
@@ -307,27 +315,23 @@ def test_what_finds_no_room_in_the_queue_does_not_fill_the_journal(
 
 
 def test_a_late_record_is_waited_for_as_long_as_it_is_on_its_way(journaled: Journaled, tmp_path: Path) -> None:
-    """Two threads reach the queue in the other order, and the sink hangs for longer than the journal's patience."""
+    """Two threads reach the queue in the other order, and the worker hangs for longer than the journal's patience."""
     clock = FakeClock()
-    sink = Latched()
-    engine = journaled(sink, clock=clock)
+    engine = journaled(Keeping(), clock=clock)
     journaling, queue = journaling_of(engine), engine.queue
-    logger_of(engine).info("zero")
-    assert sink.entered.wait(10)
-    record = (0, 20, engine.origin("app"), "event", {}, {}, {}, {}, None, None)
-    first, _ = journaling.keep(record)
-    second, _ = journaling.keep(record)
+    record: tuple[Any, ...] = (0, 20, engine.origin("app"), "event", {}, {}, {}, {}, None, None)
+    (first, _), (second, _) = journaling.keep(record), journaling.keep(record)
     assert first is not None
     assert second is not None
-    claim = journaling.claim([second])
     queue.items.append(first)
-    claim.settle()
+    journaling.claim([second]).settle()
     for _ in range(5):
         clock.advance(30)
         journaling.tend(queue)
-    kill(engine)
+    # The end of the process gives nothing up either.
+    journaling.close()
 
-    assert [event["message"] for event in kept(tmp_path)] == ["zero", "event", "event"]
+    assert [event["message"] for event in kept(tmp_path)] == ["event", "event"]
 
 
 def test_what_never_comes_is_given_up_when_all_that_waited_has_come(journaled: Journaled) -> None:
@@ -335,7 +339,7 @@ def test_what_never_comes_is_given_up_when_all_that_waited_has_come(journaled: J
     clock = FakeClock()
     engine = journaled(Keeping(), clock=clock)
     journaling, queue = journaling_of(engine), engine.queue
-    record = (0, 20, engine.origin("app"), "event", {}, {}, {}, {}, None, None)
+    record: tuple[Any, ...] = (0, 20, engine.origin("app"), "event", {}, {}, {}, {}, None, None)
     _, (second, _) = journaling.keep(record), journaling.keep(record)
     assert second is not None
     journaling.claim([second]).settle()
@@ -363,7 +367,8 @@ def test_a_drain_that_runs_out_of_time_leaves_everything_to_the_next_run(journal
 
     assert set(numbers(sink)) == set(range(201))
     assert (result.timed_out, result.in_flight) == (False, 0)
-    assert engine.snapshot()["journal"]["waiting_bytes"] == 0
+    figures = engine.snapshot()["journal"]
+    assert (figures["open"], figures["refused"], figures["waiting_bytes"]) == (True, {}, 0)
     assert_identity(engine)
 
 
@@ -559,3 +564,96 @@ def test_a_failed_delivery_is_counted_and_forgotten(journaled: Journaled, tmp_pa
 
     assert (result.failed, numbers(sink)) == (100, list(range(100)))
     assert kept(tmp_path) == []
+
+
+def test_a_fork_in_the_middle_of_a_replay_is_survived(
+    journaled: Journaled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child lets go of what its parent's worker was just reading."""
+    stuck = Latched()
+    engine = journaled(stuck)
+    logger_of(engine).info("event")
+    kill(engine)
+    child = journaling_of(journaled(Keeping()))
+    replay = child.recover()
+
+    def as_in_a_child(*_: Any) -> None:
+        child.after_fork()
+        raise EOFError
+
+    monkeypatch.setattr("fapilog.engine.journal.recovery.scan", as_in_a_child)
+    with pytest.raises(EOFError):
+        replay.read()
+
+
+def test_figures_tell_what_could_not_be_read(journaled: Journaled, tmp_path: Path) -> None:
+    """Damaged records are counted, and the event that tells of the recovery says so."""
+    stuck, sink = Latched(), Keeping()
+    engine = journaled(stuck)
+    for number in range(10):
+        logger_of(engine).info("event", number=number)
+    kill(engine)
+    path = segments(tmp_path / "journal")[0]
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"number":4', b'"number":5', 1))
+    second = journaled(sink)
+    logger_of(second).info("new")
+    second.drain(5)
+
+    assert numbers(sink) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert (sink.events[-1]["message"], sink.events[-1]["count"], sink.events[-1]["damaged"]) == (
+        "events recovered",
+        9,
+        1,
+    )
+    figures = second.snapshot()["journal"]
+    assert (figures["replayed"], figures["damaged"]) == (9, 1)
+
+
+def test_a_run_that_was_given_up_ends_when_its_sink_comes_back(journaled: Journaled) -> None:
+    """Also if what was abandoned had been replayed: nobody says any more that it is settled."""
+    stuck, sink = Latched(), Awaited(latched=True)
+    engine = journaled(stuck)
+    for number in range(200):
+        logger_of(engine).info("event", number=number)
+    kill(engine)
+    second = journaled(sink, batch=BatchOptions(max_events=1))
+    logger_of(second).info("new")
+    until(lambda: second.queue.replayed > 0)
+    assert second.drain(0.05).timed_out
+    sink.release()
+    assert not second.drain(10).timed_out
+    thread = second._thread
+    assert thread is not None
+    thread.join(10)
+    assert not thread.is_alive()
+    assert_identity(second)
+    third_sink = Keeping()
+    third = journaled(third_sink)
+    logger_of(third).info("new")
+    third.drain(10)
+    assert set(numbers(sink)) | set(numbers(third_sink)) == set(range(200))
+
+
+def test_a_drain_that_waits_for_a_replay_tells_of_it(journaled: Journaled) -> None:
+    """The event that says how many were recovered belongs to the run that delivers them."""
+    stuck, sink = Latched(), Latched()
+    engine = journaled(stuck)
+    for number in range(10):
+        logger_of(engine).info("event", number=number)
+    kill(engine)
+    second = journaled(sink, Keeping("other"))
+    logger_of(second).info("new")
+    assert sink.entered.wait(10)
+    results: list[Any] = []
+    drain = threading.Thread(target=lambda: results.append(second.drain(20)))
+    drain.start()
+    worker = second._worker
+    assert worker is not None
+    until(lambda: worker.stop_asked and time.monotonic() - worker._passed_at > 0.1)
+    sink.release()
+    drain.join(20)
+
+    assert (results[0].delivered, results[0].in_flight) == (12, 0)
+    assert sink.events[-1]["message"] == "events recovered"
+    assert not second.queue.items

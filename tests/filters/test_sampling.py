@@ -182,7 +182,6 @@ def test_the_options_say_which_sampler() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "rate): None "),
         *(({"rate": rate}, "rate): ") for rate in (-0.1, 1.1, 5, "0.5", True, float("nan"), [], 10**400)),
         *(({"rate": 1, "by": by}, "by): ") for by in ("traces", None, 7, True, [], b"event")),
         *(

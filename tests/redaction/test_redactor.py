@@ -203,6 +203,25 @@ def test_a_long_text_is_cut_and_its_length_told() -> None:
     assert redactor.fields({"text": shown}) == {"text": shown}
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ([["cookie", "sid=1"], ["accept", "*/*"]], [["cookie", MASK], ["accept", "*/*"]]),
+        ({"name": "DB_PASSWORD", "value": "S"}, {"name": "DB_PASSWORD", "value": MASK}),
+        ([{"key": "api_key", "value": {"a": 1}}], [{"key": "api_key", "value": MASK}]),
+        (["run", "--password", "S", "--verbose"], ["run", "--password", MASK, "--verbose"]),
+        (["password", "token"], ["password", "token"]),
+        ({"name": "ann", "value": "S"}, {"name": "ann", "value": "S"}),
+    ],
+)
+def test_a_name_beside_its_value_counts_as_one(given: Any, shown: Any) -> None:
+    """Headers as pairs, the environment of a container, arguments; a list of names is none of these."""
+    redactor = Redactor(RedactionOptions())
+
+    assert redactor.fields({"given": given}) == {"given": shown}
+    assert redactor.redact_records([record(fields={"given": given})])[0][4] == {"given": shown}
+
+
 def test_names_that_are_secrets_are_masked() -> None:
     """A dict keyed by tokens shows none, and loses no value."""
     redactor = Redactor(RedactionOptions())
@@ -243,7 +262,7 @@ def test_memory_for_names_and_texts_is_bounded() -> None:
             [record(f"message {number}", fields={f"name{number}": f"value {number}"}, bound={"n": number})]
         )
 
-    assert len(redactor._known) <= 4_096 + 2
+    assert len(redactor._walk.known) <= 4_096 + 2
     assert len(redactor._walk.harmless) <= 4_096
     assert len(redactor._walk._actions) <= 4_096
     assert len(redactor._parts) <= 512

@@ -5,6 +5,7 @@ configures nothing imports none. Its fields are the list of parts: settings, var
 ``docs/options.md`` are held to them.
 """
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from types import UnionType
@@ -194,9 +195,9 @@ def _check_objects(options: Options) -> None:
             raise ConfigError.wrong("add_sink(sink)", sink, "an object with name, open, write and close")
     for kind in STAGES:
         for stage in getattr(options, kind):
-            if not callable(stage):
+            if not callable(stage) or inspect.iscoroutinefunction(stage):
                 where = f"with_{kind.removesuffix('s')}(*{kind})"
-                raise ConfigError.wrong(where, stage, "something that can be called")
+                raise ConfigError.wrong(where, stage, "something that can be called with an event, not asynchronous")
 
 
 def _part(name: str, present: Any, value: Any) -> Any:

@@ -56,6 +56,9 @@ def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -
     if redactor is not None:
         redactors.append(redactor)
     processors = [*options.processors, *_plugins("processors", options)]
+    if processors and redactor is not None:
+        # Once more, for what these put in; what is redacted stays as it is.
+        processors.append(redactor)
     if options.size_guard is not None:
         processors.append(SizeGuard(options.size_guard))
     return PipelineStages(

@@ -37,7 +37,7 @@ class SinkMethods(Filling):
         self,
         directory: str | os.PathLike[str] | None = None,
         *,
-        max_bytes: int | str = "64 MB",
+        max_bytes: int | str | None = None,
         segment_bytes: int | str | None = None,
     ) -> Self:
         """Keep every event on disk, redacted, until the sinks have it: a killed process loses none. Linux only.
@@ -46,11 +46,11 @@ class SinkMethods(Filling):
 
         Args:
             directory: Where, on a local file system; default one for each service under ``$XDG_STATE_HOME/fapilog``.
-            max_bytes: How much may wait, from 1 MB.
+            max_bytes: How much may wait, from 1 MB. Default 64 MB.
             segment_bytes: The size of one file; default a sixteenth of ``max_bytes``, at most 4 MB.
         """
         place = os.fspath(directory) if isinstance(directory, os.PathLike) else directory
-        return self._put("journal", directory=place, max_bytes=max_bytes, segment_bytes=segment_bytes)
+        return self._part("journal", directory=place, max_bytes=max_bytes, segment_bytes=segment_bytes)
 
     def add_file(
         self,

@@ -6,7 +6,6 @@ from typing import Literal, Self
 
 from fapilog.config.base import Filling
 from fapilog.config.options import added
-from fapilog.enrichers.kubernetes import PODINFO
 from fapilog.plugins import PluginsGiven
 from fapilog.protocols import Enricher, Filter, Processor, Redactor
 from fapilog.redaction.presets import RedactionPreset
@@ -25,69 +24,70 @@ class StageMethods(Filling):
         self,
         rate: float | None = None,
         *,
-        by: Literal["event", "trace"] = "event",
+        by: Literal["event", "trace"] | None = None,
         target_per_second: float | None = None,
-        exempt: str | int = "ERROR",
+        exempt: str | int | None = None,
     ) -> Self:
         """Let a share of the events through.
 
         Args:
             rate: The share, 0 to 1.
-            by: ``"event"`` decides for each event, ``"trace"`` once for a trace, honouring its sampled flag.
+            by: ``"event"`` (default) decides for each event, ``"trace"`` once for a trace, honouring its sampled flag.
             target_per_second: Instead of ``rate``: so many events a second, whatever comes.
-            exempt: Events of this level and above all go through.
+            exempt: Events of this level and above all go through. Default ERROR.
         """
-        return self._put("sampling", rate=rate, by=by, target_per_second=target_per_second, exempt=exempt)
+        return self._part("sampling", rate=rate, by=by, target_per_second=target_per_second, exempt=exempt)
 
     def with_rate_limit(
         self,
         per_second: float,
         *,
         burst: float | None = None,
-        key: Sequence[str] = ("logger", "message"),
-        max_keys: int = 10_000,
+        key: Sequence[str] | None = None,
+        max_keys: int | None = None,
     ) -> Self:
         """Let so many events of each kind through, errors as well, and sum up the others.
 
         Args:
             per_second: How many a second in the long run.
             burst: How many at once after a calm; default ``per_second``, at least 1.
-            key: Names of the fields that make a kind.
-            max_keys: How many kinds have a limit of their own; the others share one.
+            key: Names of the fields that make a kind. Default logger and message.
+            max_keys: How many kinds have a limit of their own, default 10 000; the others share one.
         """
-        return self._put("rate_limit", per_second=per_second, burst=burst, key=key, max_keys=max_keys)
+        return self._part("rate_limit", per_second=per_second, burst=burst, key=key, max_keys=max_keys)
 
     def with_first_seen(
         self,
         *,
-        key: Sequence[str] = ("logger", "message"),
-        window: float | str = "5m",
-        max_keys: int = 10_000,
+        key: Sequence[str] | None = None,
+        window: float | str | None = None,
+        max_keys: int | None = None,
     ) -> Self:
         """Let the first event of each kind through, and the next one when the window is over.
 
         Args:
-            key: Names of the fields that make a kind.
-            window: Seconds, or such as ``"5m"``.
-            max_keys: How many kinds are remembered.
+            key: Names of the fields that make a kind. Default logger and message.
+            window: Seconds, or such as ``"5m"``, the default.
+            max_keys: How many kinds are remembered. Default 10 000.
         """
-        return self._put("first_seen", key=key, window=window, max_keys=max_keys)
+        return self._part("first_seen", key=key, window=window, max_keys=max_keys)
 
     def with_dedupe(
         self,
         *,
-        window: float | str = "10s",
-        key: Sequence[str] = DEDUPE_KEY,
-        max_keys: int = 10_000,
+        window: float | str | None = None,
+        key: Sequence[str] | None = None,
+        max_keys: int | None = None,
     ) -> Self:
         """Let the first event of each kind through at once, and sum its repetitions up when the window is over.
 
         Args:
-            window: Seconds, or such as ``"10s"``.
-            key: Names of the fields that make a kind; of an exception only the type counts.
-            max_keys: How many kinds are watched at a time.
+            window: Seconds, or such as ``"10s"``, the default.
+            key: Names of the fields that make a kind; of an exception only the type counts. Default logger, level,
+                message and exception.
+            max_keys: How many kinds are watched at a time. Default 10 000.
         """
-        return self._put("dedupe", window=window, key=key, max_keys=max_keys)
+        return self._part("dedupe", window=window, key=key, max_keys=max_keys)
 
     def with_enricher(self, *enrichers: Enricher) -> Self:
         """Add callables that take the event dict and return fields to add, never over those it has."""
@@ -97,19 +97,19 @@ class StageMethods(Filling):
         self,
         *,
         enabled: bool | None = None,
-        labels: Sequence[str] = (),
-        annotations: Sequence[str] = (),
-        path: str = PODINFO,
+        labels: Sequence[str] | None = None,
+        annotations: Sequence[str] | None = None,
+        path: str | None = None,
     ) -> Self:
         """Put the pod's name, namespace and node on every event, as far as the downward API tells them.
 
         Args:
             enabled: None (default) looks only in a pod, True everywhere, False nowhere.
-            labels: Names of the pod's labels to add.
-            annotations: Names of its annotations to add.
-            path: Where the downward API volume is mounted.
+            labels: Names of the pod's labels to add. Default none.
+            annotations: Names of its annotations to add. Default none.
+            path: Where the downward API volume is mounted. Default ``/etc/podinfo``.
         """
-        return self._put("kubernetes", enabled=enabled, labels=labels, annotations=annotations, path=path)
+        return self._part("kubernetes", enabled=enabled, labels=labels, annotations=annotations, path=path)
 
     def with_redactor(self, *redactors: Redactor) -> Self:
         """Add callables that take the event dict and return it redacted; if one raises, the event is withheld."""
@@ -151,14 +151,14 @@ class StageMethods(Filling):
         """Add callables that take the event dict and return the one to go on with, or None to hold it back."""
         return self._add("processors", processors)
 
-    def with_size_guard(self, max_bytes: int | str = "256 KB", *, protected: Sequence[str] = ()) -> Self:
+    def with_size_guard(self, max_bytes: int | str | None = None, *, protected: Sequence[str] | None = None) -> Self:
         """Cut what would make too long a line, and say so in it.
 
         Args:
             max_bytes: How long a line may be: bytes, or such as ``"256 KB"``, the default.
-            protected: Names of fields that are never cut.
+            protected: Names of fields that are never cut. Default none.
         """
-        return self._put("size_guard", max_bytes=max_bytes, protected=protected)
+        return self._part("size_guard", max_bytes=max_bytes, protected=protected)
 
     def with_schema(self, name: Literal["grouped", "ecs", "otel", "gcp", "datadog"] | None) -> Self:
         """Write JSON lines in another shape than fapilog's own; None for that."""

@@ -35,7 +35,7 @@ class SamplingOptions:
     """What share of the events goes on.
 
     Attributes:
-        rate: From 0 to 1. With ``by="trace"`` the share of the traces whose sampled flag is not known.
+        rate: From 0 to 1; default all. With ``by="trace"`` the share of the traces whose sampled flag is not known.
         by: ``"event"`` decides for each event; ``"trace"`` once for all events of a trace, or else of a request, in
             every process alike, and by the trace's sampled flag where there is one.
         target_per_second: Instead of ``rate``: so many events a second go on, whatever comes.
@@ -59,8 +59,6 @@ class SamplingOptions:
             raise ConfigError.unknown("with_sampling(by)", self.by, BY)
         if self.target_per_second is not None:
             self._check_target(self.target_per_second)
-        elif self.rate is None and self.by == "event":
-            raise ConfigError.wrong("with_sampling(rate)", self.rate, "a number from 0 to 1, or a target_per_second")
         if isinstance(self.exempt, bool) or not isinstance(self.exempt, str | int):
             raise ConfigError.wrong("with_sampling(exempt)", self.exempt, "the name or number of a level")
 

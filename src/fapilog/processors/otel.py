@@ -74,6 +74,8 @@ def otel(event: EventDict) -> EventDict:
         result["Body"] = fields.pop("message")
     resource: EventDict = {}
     move(fields, resource, _RESOURCE)
+    for key in [key for key in fields if type(key) is str and key.startswith("k8s.")]:
+        resource[key] = fields.pop(key)
     if resource:
         result["Resource"] = resource
     if type(fields.get("logger")) is str:

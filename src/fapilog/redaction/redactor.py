@@ -21,8 +21,6 @@ from fapilog.redaction.text import TextRules
 from fapilog.redaction.walk import Walk
 
 _KEPT_PARTS = 512
-_KEPT_TEXTS = 4_096
-_LONGEST_KEPT = 64
 _UNTOUCHED = frozenset({"timestamp", "level", "logger"})
 _CONTENT_ONLY = frozenset({"message", "exception", "stack"})
 _TRACE_KEYS = frozenset({"trace_id", "span_id", "trace_flags"})
@@ -76,7 +74,6 @@ class Redactor:
         max_text = options.max_text if options.max_text is not None else preset.max_text
         self._walk = Walk(self.verdict, self._is_allowed, paths, self._text, max_text)
         self._parts: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
-        self._known: set[str] = set()
 
     def verdict(self, name: str) -> Action:
         """Return what is to be done with a field of this name. What the user says comes before what a preset says."""
@@ -146,14 +143,12 @@ class Redactor:
         """Tell whether there is nothing to hide in texts and fields."""
         if not self._walk.gather(fields, texts, root=True):
             return False
-        known = self._known
-        if known.issuperset(texts):
+        walk = self._walk
+        if walk.known.issuperset(texts):
             return True
-        if self._walk.hides(texts) and not all(text in known or self._walk.text(text) is text for text in texts):
+        if walk.hides(texts) and not all(walk.text(text) is text for text in texts):
             return False
-        if len(known) >= _KEPT_TEXTS:
-            known.clear()
-        known.update([text for text in texts if len(text) <= _LONGEST_KEPT])
+        walk.remember(texts)
         return True
 
     def _part(self, part: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ _LINE = re.compile(r"(?:[^\"'`\r\n\\]|[\"'`](?![\s,;)\]}]|$)|\\(?!\\{0,63}[\"'nr
 _CREDENTIALS = re.compile(
     r"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|NTLM|[Bb]ot)[ \t]{1,4}(?P<secret>[^\s\"'`,;\\]++)"
 )
+_PARAMETERS = re.compile(r"(?:[Dd]igest|AWS4-HMAC-SHA256|OAuth|Hawk|Signature)[ \t]{1,4}(?=[A-Za-z_]{1,24}=)[^\r\n]*")
 _ELEMENT = re.compile(r"[^<]++")
 _STEP = re.compile(r"[^\[\](){}\n]*+(?P<mark>[\[\](){}\n]?)")
 _OPENERS = frozenset("[{(")
@@ -143,8 +144,11 @@ def _bracketed(text: str, begin: int, bracket: int) -> Span | None:
 
 
 def _line(text: str, begin: int, context: Context) -> Span | None:
+    parameters = _PARAMETERS.match(text, begin)
+    if parameters:
+        return begin, parameters.end()
     credentials = _CREDENTIALS.match(text, begin)
-    if credentials and not _WORD.fullmatch(credentials["secret"]):
+    if credentials and credentials["secret"].rstrip(_BEHIND).lower() not in _STATES:
         return None if _is_nothing(credentials["secret"]) else (begin, credentials.end())
     line = _LINE.match(text, begin)
     if line is None or text.startswith(MASK, begin) or _is_prose(text, begin, context):

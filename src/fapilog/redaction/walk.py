@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fapilog.coerce import MASK, cut_text, to_plain, to_text
-from fapilog.redaction.names import KEEP, REMOVE, SIZE, Action
+from fapilog.redaction.names import KEEP, MASKED, REMOVE, SIZE, Action
 from fapilog.redaction.paths import PathRules, State
 from fapilog.redaction.text import TextRules
 
@@ -21,6 +21,11 @@ _LARGEST_HARMLESS = 10**11
 _NOTE = re.compile(r"<[0-9]+ (?:characters|items)>")
 _ROOM_FOR_NOTE = 64
 _BEYOND_CUT = 4_096
+_PAIR = 2
+_NAME_KEYS = ("name", "key")
+_LONGEST_NAME = 64
+_LONGEST_KEPT = 64
+_KEPT_TEXTS = 4_096
 _PLAIN = frozenset({str, int, float, bool, type(None), dict, list})
 
 
@@ -36,6 +41,7 @@ class Walk:
 
     Attributes:
         harmless: Names at the root of an event that no rule is about, as far as known; at most 4 096.
+        known: Short texts that nothing is to be hidden in, as far as known; about as many.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Walk:
         self._actions: dict[str, Action] = {}
         self._shown: dict[str, str] = {}
         self.harmless: set[str] = set()
+        self.known: set[str] = set()
         self._harmless_below: set[str] = set()
 
     def gather(self, fields: Mapping[str, Any], texts: list[str], *, root: bool) -> bool:
@@ -71,6 +78,12 @@ class Walk:
             return True
         return self._text.may_hide("\n".join(texts))
 
+    def remember(self, texts: Iterable[str]) -> None:
+        """Remember texts that nothing is to be hidden in, but for long ones, which are rarely seen again."""
+        if len(self.known) >= _KEPT_TEXTS:
+            self.known.clear()
+        self.known.update([text for text in texts if len(text) <= _LONGEST_KEPT])
+
     def rewrite(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return fields of an event's root redacted, as a new dict."""
         return self._mapping(fields, self._paths.start)
@@ -81,8 +94,13 @@ class Walk:
 
     def text(self, text: str) -> str:
         """Return a text redacted, and cut if it is too long: the same object if there is nothing to do."""
+        if text in self.known:
+            return text
         if self._max_text is None or len(text) <= self._longest:
-            return self._text.clean(text) if self._text.may_hide(text) else text
+            cleaned = self._text.clean(text)
+            if cleaned is text:
+                self.remember([text])
+            return cleaned
         # What the cut would go through is recognised whole before, and what the cut lays open after it.
         head = self._text.clean(text[: self._max_text + _BEYOND_CUT])[: self._max_text]
         return self._text.clean(head + cut_text(text, 0))
@@ -95,7 +113,7 @@ class Walk:
             return {key: self.content(item) for key, item in value.items()}
         return [self.content(item) for item in value] if type(value) is list else value
 
-    def _gather_values(self, values: Iterable[Any], texts: list[str]) -> bool:
+    def _gather_values(self, values: Iterable[Any], texts: list[str], *, in_list: bool = False) -> bool:
         for value in values:
             kind = type(value)
             if kind is str:
@@ -104,14 +122,27 @@ class Walk:
                 if value > _LARGEST_HARMLESS:
                     texts.append(str(value))
             elif kind is dict:
-                if not self.gather(value, texts, root=False):
+                if ("value" in value and self._names_value(value)) or not self.gather(value, texts, root=False):
                     return False
             elif kind is list:
-                if not self._gather_values(value, texts):
+                if self._names_next(value, pair=in_list) or not self._gather_values(value, texts, in_list=True):
                     return False
             elif kind not in _PLAIN:
                 return False
         return True
+
+    def _names_value(self, fields: Mapping[str, Any]) -> bool:
+        """Tell whether it is a name and a value apart, as Kubernetes and HAR write them, and the name is secret."""
+        return any(type(fields.get(key)) is str and self._is_secret(fields[key]) for key in _NAME_KEYS)
+
+    def _names_next(self, values: list[Any], *, pair: bool) -> bool:
+        """Tell whether an item names the one after it: in a list of headers as pairs, or of a command's arguments."""
+        if pair and len(values) == _PAIR and type(values[0]) is str and self._is_secret(values[0]):
+            return True
+        return any(type(item) is str and item.startswith("--") and self._is_secret(item) for item in values[:-1])
+
+    def _is_secret(self, name: str) -> bool:
+        return len(name) <= _LONGEST_NAME and self._action(name) == MASKED
 
     def _learn(self, names: Iterable[str], harmless: set[str], *, root: bool) -> bool:
         """Find out whether no rule is about any of the names, and remember those."""
@@ -144,8 +175,12 @@ class Walk:
 
     def _mapping(self, fields: Mapping[str, Any], state: State | None) -> dict[str, Any]:
         redacted: dict[str, Any] = {}
+        named = "value" in fields and self._names_value(fields)
         for key, value in fields.items():
-            self._put(redacted, key if type(key) is str else to_text(key), value, state)
+            if named and key == "value":
+                redacted[key] = MASK
+            else:
+                self._put(redacted, key if type(key) is str else to_text(key), value, state)
         return redacted
 
     def _put(self, redacted: dict[str, Any], name: str, value: Any, state: State | None) -> None:
@@ -160,19 +195,24 @@ class Walk:
             shown += "_"
         redacted[shown] = self._value(value, action, below)
 
-    def _list(self, values: list[Any], state: State | None) -> list[Any]:
-        redacted = []
+    def _list(self, values: list[Any], state: State | None, *, in_list: bool) -> list[Any]:
+        redacted: list[Any] = []
+        pair = in_list and len(values) == _PAIR
         for index, value in enumerate(values):
+            before = values[index - 1] if index else None
+            if type(before) is str and (pair or before.startswith("--")) and self._is_secret(before):
+                redacted.append(MASK)
+                continue
             below = None if state is None else self._paths.step(state, index)
             action = self._action_at(below) or KEEP
             if action != REMOVE:
-                redacted.append(self._value(value, action, below))
+                redacted.append(self._value(value, action, below, in_list=True))
         return redacted
 
     def _action_at(self, state: State | None) -> Action | None:
         return None if state is None else self._paths.action(state)
 
-    def _value(self, value: Any, action: Action, state: State | None) -> Any:
+    def _value(self, value: Any, action: Action, state: State | None, *, in_list: bool = False) -> Any:
         if action == SIZE and (note := _size_note(value)) is not None:
             return note
         if action not in (KEEP, SIZE):
@@ -187,7 +227,7 @@ class Walk:
         if kind is dict:
             return self._mapping(value, state)
         if kind is list:
-            return self._list(value, state)
+            return self._list(value, state, in_list=in_list)
         if kind is int and value > _LARGEST_HARMLESS:
             digits = str(value)
             return value if self._text.clean(digits) == digits else MASK

@@ -160,6 +160,8 @@ SECRETS: dict[str, tuple[Row, ...]] = {
     "key_value": (
         ("login with password=hunter2", "hunter2"),
         ("password: hunter2", "hunter2"),
+        ("Authorization: Bearer correcthorsebattery", "correcthorsebattery"),
+        ('Authorization: Digest username="a", response="canary-d"', "canary-d"),
         ("Password:swordfish", "swordfish"),
         ("the password is reset, password: swordfish", "swordfish"),
         ('{"user": "ann", "password": "x y z"}', "x y z"),
