@@ -1,6 +1,7 @@
 """What options become: stages in their order, redacted process fields, formats, sinks by name."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest

@@ -40,7 +40,7 @@ def test_code_wins_over_settings_over_variables_over_the_preset(monkeypatch: pyt
     ("variable", "value", "method", "read"),
     [
         ("KUBERNETES__LABELS", "team", lambda it: it.with_kubernetes(), lambda it: it.kubernetes.labels == ("team",)),
-        ("SIZE_GUARD__PROTECTED", "o", lambda it: it.with_size_guard("1 KB"), lambda it: it.size_guard.protected == ("o",)),
+        ("SIZE_GUARD__MAX_BYTES", "2 KB", lambda it: it.with_size_guard(), lambda it: it.size_guard.max_bytes == "2 KB"),
         ("DEDUPE__WINDOW", "1h", lambda it: it.with_dedupe(), lambda it: it.dedupe.window == "1h"),
         ("RATE_LIMIT__MAX_KEYS", "7", lambda it: it.with_rate_limit(5), lambda it: it.rate_limit.max_keys == 7),
         ("FIRST_SEEN__WINDOW", "1h", lambda it: it.with_first_seen(), lambda it: it.first_seen.window == "1h"),
