@@ -5,7 +5,9 @@ import functools
 import gc
 import threading
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
@@ -16,14 +18,25 @@ from hypothesis import strategies as st
 from fapilog.context import (
     OUTSIDE,
     RequestContext,
+    Scope,
+    _reset,
     bind_context,
     carry_context,
     clear_context,
     context_scope,
     current,
-    request_scope,
     unbind_context,
 )
+
+
+@contextmanager
+def request_scope(request: RequestContext) -> Iterator[None]:
+    """Make a request the current one for a block, as the ASGI exchange does."""
+    token = current.set(Scope({}, request))
+    try:
+        yield
+    finally:
+        _reset(current, token)
 
 
 def bound() -> dict[str, Any]:

@@ -14,8 +14,7 @@ here is thread-safe; a forked child keeps the context that the forking thread ha
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token, copy_context
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, cast
@@ -169,16 +168,6 @@ class context_scope:  # noqa: N801 - used like a function, as in contextlib
                 return function(*args, **kwargs)
 
         return scoped
-
-
-@contextmanager
-def request_scope(request: RequestContext) -> Iterator[None]:
-    """Make ``request`` the current one for a block; for edges such as the ASGI middleware."""
-    token = current.set(Scope(_EMPTY, request))
-    try:
-        yield
-    finally:
-        _reset(current, token)
 
 
 def carry_context(function: Callable[P, T]) -> Callable[P, T]:

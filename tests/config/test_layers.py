@@ -37,10 +37,10 @@ def test_code_wins_over_settings_over_variables_over_the_preset(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "method", "read"),
+    ("variable", "value", "say", "read"),
     [
         ("KUBERNETES__LABELS", "team", lambda it: it.with_kubernetes(), lambda it: it.kubernetes.labels == ("team",)),
-        ("SIZE_GUARD__MAX_BYTES", "2 KB", lambda it: it.with_size_guard(), lambda it: it.size_guard.max_bytes == "2 KB"),
+        ("SIZE_GUARD__MAX_BYTES", "2 KB", lambda b: b.with_size_guard(), lambda it: it.size_guard.max_bytes == "2 KB"),
         ("DEDUPE__WINDOW", "1h", lambda it: it.with_dedupe(), lambda it: it.dedupe.window == "1h"),
         ("RATE_LIMIT__MAX_KEYS", "7", lambda it: it.with_rate_limit(5), lambda it: it.rate_limit.max_keys == 7),
         ("FIRST_SEEN__WINDOW", "1h", lambda it: it.with_first_seen(), lambda it: it.first_seen.window == "1h"),
@@ -50,12 +50,12 @@ def test_code_wins_over_settings_over_variables_over_the_preset(monkeypatch: pyt
     ],
 )  # fmt: skip
 def test_what_a_method_does_not_say_is_left_to_the_environment(
-    variable: str, value: str, method: Any, read: Any, monkeypatch: pytest.MonkeyPatch
+    variable: str, value: str, say: Any, read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A default of a method's parameter is not said."""
     monkeypatch.setenv(f"FAPILOG_{variable}", value)
 
-    assert read(method(fapilog.LoggerBuilder()).options())
+    assert read(say(fapilog.LoggerBuilder()).options())
 
 
 def test_a_part_given_as_a_value_is_taken_whole() -> None:

@@ -28,6 +28,11 @@ _OFF = frozenset(("off", "false", "no", "0", "none", "null"))
 _NONE = frozenset(("none", "null"))
 _LISTS = frozenset((tuple, list, set, frozenset, Sequence, MutableSequence, AbstractSet))
 _NEAR = 0.85
+_ONLY_IN_CODE = {
+    f"FAPILOG_{kind}": f"FAPILOG_PLUGINS__{kind}"
+    for kind in ("SINKS", "FILTERS", "ENRICHERS", "REDACTORS", "PROCESSORS")
+}
+"""What looks like an option and only code can give, and what to say instead."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ def read(environ: Mapping[str, str], hints: Mapping[str, Any], parts: Mapping[st
         name = variable.upper()
         if not name.startswith(PREFIX):
             continue
+        if name in _ONLY_IN_CODE:
+            raise ConfigError.hidden(
+                variable, environ[variable], f"nothing; plug-ins are named in {_ONLY_IN_CODE[name]}"
+            )
         if name not in known:
             _check_spelling(variable, known, parts)
             continue

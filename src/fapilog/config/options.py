@@ -206,7 +206,10 @@ def _part(name: str, present: Any, value: Any) -> Any:
     if isinstance(value, kind) or (value is None and optional):
         return value
     if not isinstance(value, Mapping):
-        raise ConfigError.hidden(f"Settings({name})", value, f"options by name, or {kind.__name__}")
+        off = (
+            "; it is switched off by its option enabled" if any(item.name == "enabled" for item in fields(kind)) else ""
+        )
+        raise ConfigError.hidden(f"Settings({name})", value, f"options by name, or {kind.__name__}{off}")
     check_names(kind, value, f"Settings({name})")
     if present is not None:
         if name in ADDING:
