@@ -96,6 +96,12 @@ ATTACKS = {
     "mixed": ("a:@=/?&-_.'\"\\ 1", "x"),
     "masks": ("***", "x"),
     "unicode": ("ü@ß.", "x"),
+    "calls": ("password=a_b()", ""),
+    "cookie states": ("cookie: not set ", ""),
+    "cookie masks": ("cookie: ***, ", ""),
+    "jwt in words": ("-eyJaaaa", ""),
+    "bearer states": ("authorization: Bearer valid ", ""),
+    "values in a row": ("password=a,", ""),
     "surrogates": ("\ud800", "4111"),
     "signs of all": ("Bearer x eyJ AKIA sk- xoxb- :// @ = password ", "!"),
 }

@@ -32,6 +32,9 @@ _NAME = re.compile(
 )
 _NO_SIGNS = frozenset({"==", "===", "::", "-"})
 _LINES = frozenset({"authorization", "proxyauthorization", "cookie", "setcookie"})
+_ESCAPE = re.compile(r"^[nrtbfv](?=\w)")  # the letter of an escaped line end, as a repr or JSON shows it
+_COLOUR = re.compile(r"^\[?[0-9]{1,3}m(?=\w)")
+_COLOUR_BEGINS = frozenset(("\x1b", ";"))
 _COPULAS = frozenset({"is", "was", "equals"})
 _SEPARATORS = str.maketrans("", "", "-_. ")
 
@@ -111,6 +114,10 @@ def _place(text: str, sign: re.Match[str], is_secret: _Asked) -> _Place | None:
     if backward is None:
         return None
     name, word = backward["name"][::-1], (backward["word"] or "")[::-1]
+    if backward["before"] == "\\" and not word:
+        name = _ESCAPE.sub("", name, 1)
+    elif backward["before"] in _COLOUR_BEGINS:
+        name = _COLOUR.sub("", name, 1)
     if not is_secret(name, word):
         return None
     context = Context(name, word, spaced=text[sign.end() : sign.end() + 1].isspace())

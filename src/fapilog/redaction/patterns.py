@@ -29,6 +29,9 @@ def _mask_credentials(match: re.Match[str]) -> str:
     if digest:
         return digest + MASK
     secret = match["secret"]
+    after = match.string[match.end() : match.end() + 1]
+    if secret.endswith("=") and (after.isalnum() or (after == '"' and secret.rstrip("=").isalpha())):
+        return match[0]  # a parameter: realm="api"
     found = _is_basic(secret) if match["scheme"].lower() == "basic" else _is_token(secret)
     return f"{match['scheme']}{match['gap']}{MASK}" if found else match[0]
 
@@ -54,7 +57,7 @@ def _is_basic(text: str) -> bool:
 _JWT = re.compile(
     # A header that begins with one of its registered names (RFC 7515 §4.1, RFC 7516 §4.1), wherever it stands.
     r"eyJ(?:hbGci|0eXAi|raWQi|lbmMi|jdHki|4NXQ|qa3Ui|qd2si|6aXAi|jcml0|lcGsi|hcHUi|iNjQi)[A-Za-z0-9_\-]*+(?:\.[A-Za-z0-9_\-]*+){0,4}"
-    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{4,}+(?:\.[A-Za-z0-9_\-]{2,}+){1,4}"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{4,2048}+(?:\.[A-Za-z0-9_\-]{2,}+){1,4}"
 )
 
 

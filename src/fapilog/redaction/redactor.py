@@ -23,9 +23,12 @@ from fapilog.redaction.walk import Walk
 _KEPT_PARTS = 512
 _UNTOUCHED = frozenset({"timestamp", "level", "logger"})
 _CONTENT_ONLY = frozenset({"message", "exception", "stack"})
-_TRACE_KEYS = frozenset({"trace_id", "span_id", "trace_flags"})
 _SECRET = (MASKED, REMOVE)
-_ID = re.compile(r"[0-9a-f]{2}|[0-9a-f]{16}|[0-9a-f]{32}")
+_IDS = {
+    "trace_id": re.compile(r"[0-9a-f]{32}"),
+    "span_id": re.compile(r"[0-9a-f]{16}"),
+    "trace_flags": re.compile(r"[0-9a-f]{2}"),
+}
 
 
 class _Rendered:
@@ -96,12 +99,12 @@ class Redactor:
     def __call__(self, event: EventDict) -> EventDict:
         """Return the event redacted: the same object if there is nothing to hide."""
         if "exception" not in event and "stack" not in event:
-            rest = {key: value for key, value in event.items() if key not in _UNTOUCHED and key not in _TRACE_KEYS}
-            if self._harmless([], rest) and all(_is_id(event[key]) for key in _TRACE_KEYS if key in event):
+            rest = {key: value for key, value in event.items() if key not in _UNTOUCHED and key not in _IDS}
+            if self._harmless([], rest) and all(_is_id(key, event[key]) for key in _IDS if key in event):
                 return event
         redacted: EventDict = {}
         for key, value in event.items():
-            if key in _UNTOUCHED or (key in _TRACE_KEYS and _is_id(value)):
+            if key in _UNTOUCHED or (key in _IDS and _is_id(key, value)):
                 redacted[key] = value
             elif key == "message" and type(value) is str:
                 redacted[key] = self._walk.text(value)
@@ -120,7 +123,7 @@ class Redactor:
             _, _, _, message, fields, its_bound, its_local, its_shared, _, extra = record
             if its_bound is not bound or its_local is not local or its_shared is not shared or parts is None:
                 bound, local, shared = its_bound, its_local, its_shared
-                parts = (self._part(bound), self._part(local), self._part(shared))
+                parts = (self._part(bound), self._part(local, ids=True), self._part(shared, ids=True))
                 same = parts[0] is bound and parts[1] is local and parts[2] is shared
             plain = extra is None or (extra.exception is None and extra.stack is None)
             if same and plain and self._harmless([message], fields):
@@ -151,15 +154,15 @@ class Redactor:
         walk.remember(texts)
         return True
 
-    def _part(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _part(self, part: Mapping[str, Any], *, ids: bool = False) -> Mapping[str, Any]:
         """Return a mapping that events share redacted, each looked at once for as long as it is in use."""
         if not part:
             return part
         found = self._parts.get(id(part))
         if found is None:
             redacted = self.fields(part)
-            if redacted is not part:
-                kept = {key: part[key] for key in _TRACE_KEYS if key in part and _is_id(to_text(part[key]))}
+            if redacted is not part and ids:
+                kept = {key: part[key] for key in _IDS if key in part and _is_id(key, to_text(part[key]))}
                 redacted = {**redacted, **kept}
             if len(self._parts) >= _KEPT_PARTS:
                 self._parts.clear()
@@ -168,6 +171,6 @@ class Redactor:
         return found[1]
 
 
-def _is_id(value: object) -> bool:
+def _is_id(key: str, value: object) -> bool:
     """Tell whether it is a trace id, span id or flags, which by chance may look like a card's number."""
-    return type(value) is str and _ID.fullmatch(value) is not None
+    return type(value) is str and _IDS[key].fullmatch(value) is not None

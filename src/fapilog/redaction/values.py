@@ -57,6 +57,7 @@ _TEMPLATE = re.compile(r"\{{1,2}[\w .!:]{1,64}\}{1,2}")
 _WORD = re.compile(r"[A-Za-z]?(?:[a-z]+|[A-Z]+)(?:[\-'/][a-z]+)*(?=[\s,;.!?)\]}\"'`]|$)|[0-9]{1,3}(?= )")
 _NEXT_WORD = re.compile(r"[.!?]{0,3}[ \t]{1,8}(?:[\"'`]|(?![\w.\-]{1,64}[=:])[A-Za-z0-9])")
 _LONGEST_WORD = 20
+_BEGINNING = 1_024
 _STATES = frozenset((
     "absent", "accepted", "allowed", "any", "bool", "boolean", "bytes", "changed", "correct", "deleted",
     "denied", "dict", "disabled", "empty", "enabled", "expired", "expires", "failed", "field", "float",
@@ -150,33 +151,49 @@ def _line(text: str, begin: int, context: Context) -> Span | None:
     credentials = _CREDENTIALS.match(text, begin)
     if credentials and credentials["secret"].rstrip(_BEHIND).lower() not in _STATES:
         return None if _is_nothing(credentials["secret"]) else (begin, credentials.end())
+    if text.startswith(MASK, begin) or _is_state(text, begin, context):
+        return None
+    # Cookies have names; a sentence about them has no sign in it.
+    cookies = "cookie" in context.name.lower() and "=" not in text[begin : begin + _BEGINNING].partition("\n")[0]
+    if cookies and _is_prose(text, begin, context):
+        return None
     line = _LINE.match(text, begin)
-    if line is None or text.startswith(MASK, begin) or _is_prose(text, begin, context):
+    if line is None:
         return None
     plain = line[0].rstrip(" \t" + _BEHIND)
     return None if _is_nothing(plain) else (begin, begin + len(plain))
 
 
 def _bare(text: str, begin: int, context: Context) -> Span | None:
-    value = (_ELEMENT if context.form == "element" else _BARE).match(text, begin)
+    form = _ELEMENT if context.form == "element" else _BARE
+    # What is no value is told by its beginning: only of a value the end is looked for.
+    value = form.match(text, begin, begin + _BEGINNING)
     if value is None:
         return None
     plain = value[0].rstrip(_BEHIND)
     end = begin + len(plain)
     if _is_nothing(value[0]) or _is_nothing(plain) or (context.spaced and _PARAMETER.fullmatch(plain)):
         return None
-    if context.quoted:
+    if not context.quoted:
+        if _is_prose(text, begin, context) or _is_code(text, begin, end, context):
+            return None
+        path = _PATH.match(text, begin)
+        if path and text.startswith("(", path.end()):
+            return _bracketed(text, begin, path.end())
+    if value.end() < begin + _BEGINNING:
         return begin, end
-    if _is_prose(text, begin, context) or _is_code(text, begin, end, context):
-        return None
-    path = _PATH.match(text, begin)
-    if path and text.startswith("(", path.end()):
-        return _bracketed(text, begin, path.end())
-    return begin, end
+    whole = form.match(text, begin)
+    return None if whole is None else (begin, begin + len(whole[0].rstrip(_BEHIND)))
 
 
 def _is_nothing(value: str) -> bool:
     return value == MASK or value.lower() in _NOTHING or _PLACEHOLDER.fullmatch(value) is not None
+
+
+def _is_state(text: str, begin: int, context: Context) -> bool:
+    """Tell whether something is said of the secret instead of telling it: a header ``is missing``, or ``not set``."""
+    word = _WORD.match(text, begin) if context.spaced and not context.quoted else None
+    return word is not None and word[0].lower() in _STATES
 
 
 def _is_prose(text: str, begin: int, context: Context) -> bool:

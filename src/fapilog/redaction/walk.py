@@ -22,6 +22,7 @@ _NOTE = re.compile(r"<[0-9]+ (?:characters|items)>")
 _ROOM_FOR_NOTE = 64
 _BEYOND_CUT = 4_096
 _PAIR = 2
+_FLAG = re.compile(r"--[A-Za-z][\w.\-]{0,64}")
 _NAME_KEYS = ("name", "key")
 _LONGEST_NAME = 64
 _LONGEST_KEPT = 64
@@ -139,7 +140,7 @@ class Walk:
         """Tell whether an item names the one after it: in a list of headers as pairs, or of a command's arguments."""
         if pair and len(values) == _PAIR and type(values[0]) is str and self._is_secret(values[0]):
             return True
-        return any(type(item) is str and item.startswith("--") and self._is_secret(item) for item in values[:-1])
+        return any(type(item) is str and _FLAG.fullmatch(item) and self._is_secret(item) for item in values[:-1])
 
     def _is_secret(self, name: str) -> bool:
         return len(name) <= _LONGEST_NAME and self._action(name) == MASKED
@@ -191,8 +192,11 @@ class Walk:
         if action == REMOVE:
             return
         shown = self._name(name)
-        while shown in redacted:
-            shown += "_"
+        if shown != name and action == KEEP:
+            # What the name has become says the same the next time.
+            action = self._action(shown)
+        if shown in redacted:
+            shown = f"{shown}_" if f"{shown}_" not in redacted else f"{shown}_{len(redacted)}"
         redacted[shown] = self._value(value, action, below)
 
     def _list(self, values: list[Any], state: State | None, *, in_list: bool) -> list[Any]:
@@ -200,7 +204,7 @@ class Walk:
         pair = in_list and len(values) == _PAIR
         for index, value in enumerate(values):
             before = values[index - 1] if index else None
-            if type(before) is str and (pair or before.startswith("--")) and self._is_secret(before):
+            if type(before) is str and (pair or _FLAG.fullmatch(before)) and self._is_secret(before):
                 redacted.append(MASK)
                 continue
             below = None if state is None else self._paths.step(state, index)

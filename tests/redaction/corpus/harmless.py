@@ -212,6 +212,8 @@ HARMLESS: dict[str, tuple[str, ...]] = {
     "email": ("jane@example.com wrote", "to: jane.doe+x@example.org"),
     "phone": ("call +49 151 23456789", "(415) 555-2671"),
     "prose": (
+        'WWW-Authenticate: Bearer realm="api", error="invalid_token"',
+        "token_type=bearer expires_in=3600 scope=read",
         "the author of the message",
         "Authorization was checked",
         "no cookie was set",
