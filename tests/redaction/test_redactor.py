@@ -222,6 +222,19 @@ def test_a_name_beside_its_value_counts_as_one(given: Any, shown: Any) -> None:
     assert redactor.redact_records([record(fields={"given": given})])[0][4] == {"given": shown}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"GET /x?token=abc": 7}, ["--token abc", "next"], {f"{TOKEN}{n}": n for n in range(20)}, ["--token", "abc"]],
+)
+def test_what_becomes_of_a_name_says_the_same_the_next_time(given: Any) -> None:
+    """A processor or a journal has the redactor look twice."""
+    redactor = Redactor(RedactionOptions())
+    once = redactor.fields({"given": given})
+
+    assert redactor.fields(once) == once
+    assert len(once["given"]) == len(given)
+
+
 def test_names_that_are_secrets_are_masked() -> None:
     """A dict keyed by tokens shows none, and loses no value."""
     redactor = Redactor(RedactionOptions())

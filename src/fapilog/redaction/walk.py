@@ -24,7 +24,7 @@ _BEYOND_CUT = 4_096
 _PAIR = 2
 _FLAG = re.compile(r"--[A-Za-z][\w.\-]{0,64}")
 _NAME_KEYS = ("name", "key")
-_LONGEST_NAME = 64
+_PLAIN_NAME = re.compile(r"-{0,2}[A-Za-z_][\w.\-]{0,63}")
 _LONGEST_KEPT = 64
 _KEPT_TEXTS = 4_096
 _PLAIN = frozenset({str, int, float, bool, type(None), dict, list})
@@ -143,7 +143,7 @@ class Walk:
         return any(type(item) is str and _FLAG.fullmatch(item) and self._is_secret(item) for item in values[:-1])
 
     def _is_secret(self, name: str) -> bool:
-        return len(name) <= _LONGEST_NAME and self._action(name) == MASKED
+        return _PLAIN_NAME.fullmatch(name) is not None and self._action(name) == MASKED
 
     def _learn(self, names: Iterable[str], harmless: set[str], *, root: bool) -> bool:
         """Find out whether no rule is about any of the names, and remember those."""
