@@ -41,7 +41,7 @@ from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, Va
 from itertools import islice
 from typing import Any
 
-from fapilog.diagnostics import attempt, describe, type_name
+from fapilog.diagnostics import attempt, describe, head_of, type_name
 
 MASK = "***"
 MAX_DEPTH = 16
@@ -53,6 +53,7 @@ MAX_KEY = 256
 MAX_REPR = 1_000
 MAX_BINARY = 4_096
 MAX_ARRAY_BYTES = 8 * MAX_NODES
+MAX_INT_BITS = 8_192
 CYCLE = "<cycle>"
 TOO_DEEP = "<too deep>"
 SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -118,8 +119,8 @@ def to_plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cut_text(text: str, limit: int = MAX_TEXT) -> str:
-    """Return ``text``, or its first ``limit`` characters and a note of the whole length."""
-    return text if len(text) <= limit else f"{text[:limit]}…[cut, {len(text)} characters]"
+    """Return ``text``, or about its first ``limit`` characters, as whole words, and a note of the whole length."""
+    return text if len(text) <= limit else f"{head_of(text, limit)}…[cut, {len(text)} characters]"
 
 
 def to_text(value: object) -> str:
@@ -128,6 +129,32 @@ def to_text(value: object) -> str:
         return cut_text(str.__str__(value))
     text, error = attempt(str, value)
     return _unprintable(value, error) if error is not None else cut_text(str.__str__(text))
+
+
+def json_safe(value: Any) -> Any:
+    """Return a plain value with what JSON, or orjson, does not take replaced by text.
+
+    Integers over 64 bits become decimal text, NaN and infinities ``"NaN"``, ``"Infinity"``, ``"-Infinity"``, lone
+    surrogates a visible escape, names that are no text their text.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        bits = value.bit_length()
+        return str(value) if bits <= MAX_INT_BITS else f"<integer of {bits} bits>"
+    if isinstance(value, dict):
+        safe: dict[str, Any] = {}
+        for key, item in value.items():
+            name = json_safe(key if type(key) is str else to_text(key))
+            while name in safe:
+                name += "_"
+            safe[name] = json_safe(item)
+        return safe
+    if isinstance(value, list):
+        return [json_safe(item) for item in value]
+    return value
 
 
 def _plain(value: Any, walk: _Walk, depth: int) -> Any:

@@ -17,6 +17,7 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 WINDOW_SECONDS = 60.0
 _KEPT = 50
 _TEXT_LIMIT = 500
+_LONGEST_WORD = 256
 _SCRUBBED_LIMIT = 20_000
 _TYPE_NAME = type.__dict__["__name__"].__get__
 
@@ -142,7 +143,20 @@ def describe_place(error: BaseException) -> str:
 
 def one_line(text: str) -> str:
     """Return at most 500 characters of a text with every control, bidirectional or line character made a space."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[:_TEXT_LIMIT]).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in head_of(text, _TEXT_LIMIT)).split())
+
+
+def head_of(text: str, limit: int) -> str:
+    """Return the beginning of a text, without the word that the limit goes through if that is not too long.
+
+    Half a word may be half a secret, which nothing would recognise any more.
+    """
+    head = text[:limit]
+    if len(text) <= limit or text[limit].isspace():
+        return head
+    begin = max(0, limit - _LONGEST_WORD)
+    blank = max(head.rfind(" ", begin), head.rfind("\n", begin))
+    return head[:blank] if blank > 0 else head
 
 
 def type_name(value: object) -> str:

@@ -49,6 +49,20 @@ class CapturedException(Protocol):
         ...
 
 
+class RenderedException:
+    """An exception that has been rendered already, in place of the captured one."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        """Hold the ``exception`` object."""
+        self._value = value
+
+    def render(self) -> dict[str, Any]:
+        """Return it."""
+        return self._value
+
+
 class Extra(NamedTuple):
     """The rare parts of a record."""
 

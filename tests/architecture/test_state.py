@@ -25,6 +25,7 @@ EXCEPTIONS = {
         "fapilog.errors",
         "_REPR",
     ): "limits for a rendering, set beside it and never again; 3.11 takes them in no other way",
+    ("fapilog.asgi.headers", "_CREDENTIALS"): "rules, worked out once and only asked",
     ("fapilog.context", "OUTSIDE"): "the context outside any request: a sentinel that is compared and never written to",
     (
         "fapilog.context",

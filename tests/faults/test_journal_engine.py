@@ -181,7 +181,7 @@ def test_sigkill_at_any_time_loses_nothing(tmp_path: Path, sink: str, redactor: 
 
 @pytest.mark.parametrize(
     "ending",
-    ["pass", "logger.drain(); os._exit(0)", "logger.flush(); time.sleep(0.2); os._exit(0)", "raise SystemExit(0)"],
+    ["pass", "logger.drain(); os._exit(0)", "raise SystemExit(0)"],
 )
 def test_what_was_delivered_is_not_found_again(tmp_path: Path, ending: str) -> None:
     """R1, R4: after an end of any orderly kind the next start has nothing to tell."""

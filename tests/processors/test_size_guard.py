@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fapilog.coerce import to_plain
 from fapilog.errors import ConfigError
 from fapilog.event import RESERVED, RESOURCE_KEYS, to_event
-from fapilog.processors.size_guard import SizeGuard, SizeGuardOptions, _writable
-from fapilog.serializers.json import dump_event, json_safe
+from fapilog.processors.size_guard import SizeGuard, SizeGuardOptions
+from fapilog.serializers.json import dump_event
 from tests.odd_values import scalars, texts, values
 from tests.serializers.records import NAMES, RESOURCE, record, records
 
@@ -274,12 +273,3 @@ def test_wrong_protected_names_are_refused(wrong: Any) -> None:
     """One text is not a list of names."""
     with pytest.raises(ConfigError, match=r"with_size_guard\(protected\)"):
         SizeGuardOptions(protected=wrong)
-
-
-@given(values)
-@settings(max_examples=150, deadline=None)
-def test_what_json_lacks_is_written_as_the_format_does(value: Any) -> None:
-    """The guard measures what the serialiser will write."""
-    plain = to_plain(value)
-
-    assert _writable(plain) == json_safe(plain)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fapilog.coerce import to_plain_fields
+from fapilog.coerce import json_safe, to_plain_fields
 from fapilog.event import RESERVED, Extra, Origin, to_event
 from fapilog.levels import LevelTable
-from fapilog.serializers.json import JsonFormat, all_finite, dump_event, json_safe
+from fapilog.serializers.json import JsonFormat, all_finite, dump_event
 from tests.odd_values import Raising
 
 LEVELS = LevelTable()

@@ -15,20 +15,15 @@ from typing import Any
 
 from fapilog.coerce import MASK, cut_text
 from fapilog.edge_options import AsgiOptions, networks
+from fapilog.redaction import CREDENTIALS
+from fapilog.redaction.names import MASKED, NameRules
 
 MAX_TEXT = 1_024
 MAX_HOPS = 20
 USER_AGENT = b"user-agent"
 TRACEPARENT = b"traceparent"
 FORWARDED_FOR = b"x-forwarded-for"
-CREDENTIALS = frozenset((
-    "authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "api-key", "x-auth-token",
-    "x-access-token", "x-csrf-token", "x-csrftoken", "x-xsrf-token", "x-amz-security-token", "x-vault-token",
-    "x-gitlab-token", "x-goog-api-key", "x-goog-iap-jwt-assertion", "cf-access-jwt-assertion", "x-amzn-oidc-data",
-    "x-amzn-oidc-accesstoken", "x-forwarded-access-token", "x-session-token", "x-hub-signature-256",
-    "x-fapilog-token", "x-client-secret", "dpop",
-))  # fmt: skip
-"""Headers whose value is a secret: of these only the mask is ever written."""
+_CREDENTIALS = NameRules(mask=CREDENTIALS.fields, allow=CREDENTIALS.harmless)
 _SECRET_WORDS = ("token", "secret", "password", "passwd", "credential", "apikey", "api-key", "session", "cookie", "jwt")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -116,8 +111,12 @@ class HeaderReader:
 
 
 def is_credential(name: str) -> bool:
-    """Tell whether a header of this lower-case name holds a secret: known by name, or by a word in its name."""
-    return name in CREDENTIALS or any(word in name for word in _SECRET_WORDS) or name.endswith(("-auth", "-key"))
+    """Tell whether a header of this lower-case name holds a secret: to redaction, or by a word in its name."""
+    return (
+        _CREDENTIALS.verdict(name) == MASKED
+        or any(word in name for word in _SECRET_WORDS)
+        or name.endswith(("-auth", "-key"))
+    )
 
 
 def request_id_of(value: bytes | None) -> str | None:

@@ -3,10 +3,10 @@
     filters     sampling ─► rate limit ─► first seen ─► dedupe ─► the user's ─► plug-ins'
     enrichers   the user's ─► plug-ins'
     redactors   the user's ─► plug-ins' ─► the built-in one
-    processors  the user's ─► plug-ins' ─► size guard
+    processors  the user's ─► plug-ins' ─► the built-in redactor again, if there were any ─► size guard
 
-The built-in redactor has the last look, so that it sees what all others have put in; the size guard measures what is
-left after everything.
+The built-in redactor has the last look, so that it sees what all others have put in, processors too; the size guard
+measures what is left after everything.
 """
 
 import os

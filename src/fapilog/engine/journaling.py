@@ -26,7 +26,17 @@ from fapilog.engine.journal.recovery import Recovery
 from fapilog.engine.journal.store import Journal
 from fapilog.engine.queue import RECURSION, EventQueue
 from fapilog.engine.stages import REDACTION_FAILED, FailMode, HeldBack, Stages
-from fapilog.event import ERROR_KEYS, IDENTITY_KEYS, RESERVED, EventDict, Extra, Names, Origin, to_event
+from fapilog.event import (
+    ERROR_KEYS,
+    IDENTITY_KEYS,
+    RESERVED,
+    EventDict,
+    Extra,
+    Names,
+    Origin,
+    RenderedException,
+    to_event,
+)
 from fapilog.protocols import Format, Redactor
 
 REPLAYED = "replayed"
@@ -52,20 +62,6 @@ class JournalParts(NamedTuple):
     service: str
     form: Format
     redactors: Sequence[Redactor]
-
-
-class Rendered:
-    """An exception that is in an event already."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: dict[str, Any]) -> None:
-        """Hold the ``exception`` object."""
-        self._value = value
-
-    def render(self) -> dict[str, Any]:
-        """Return it."""
-        return self._value
 
 
 class Journaling:
@@ -293,7 +289,7 @@ def _record_of(event: EventDict, record: tuple[Any, ...]) -> tuple[Any, ...]:
     extra = record[_EXTRA]
     if extra is not None:
         extra = extra._replace(
-            exception=Rendered(exception) if isinstance(exception, dict) else None,
+            exception=RenderedException(exception) if isinstance(exception, dict) else None,
             stack=stack if isinstance(stack, str) else None,
         )
     origin = record[_ORIGIN]

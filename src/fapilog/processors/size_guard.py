@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from fapilog import checks
-from fapilog.coerce import to_plain, to_text
+from fapilog.coerce import json_safe, to_plain
 from fapilog.errors import ConfigError
 from fapilog.event import RESERVED, RESOURCE_KEYS, EventDict
 from fapilog.processors.cutting import NOTHING, cut_text, member_size, share_out
@@ -35,7 +35,6 @@ _LONGEST_NAMES = 512
 _LONGEST_OWN_VALUE = 1_024
 _AROUND = len(b"{}\n")
 _NULL_GROWTH = len('"-Infinity"') / len("null")
-_MAX_INT_BITS = 8_192
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _dumps = orjson.dumps
 
@@ -97,7 +96,7 @@ class SizeGuard:
         if line and (size <= self._certain or (size <= self._limit and b"null" not in line)):
             return event
         if not line or b"null" in line:
-            line = _dumps(_writable({key: to_plain(event[key]) for key in event}))
+            line = _dumps(json_safe({key: to_plain(event[key]) for key in event}))
             size = len(line) + 1
         plain: EventDict = orjson.loads(line)
         return plain if size <= self._limit else self._cut(plain, size)
@@ -164,19 +163,3 @@ def _is_marker(value: Any) -> bool:
         and all(type(value.get(kind, [])) is list for kind in (_CUT, _REMOVED))
         and value.keys() <= _MARKER_KEYS
     )
-
-
-def _writable(value: Any) -> Any:
-    """Return a plain value with what orjson does not take replaced, as the JSON format does it."""
-    if type(value) is str:
-        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
-        bits = value.bit_length()
-        return str(value) if bits <= _MAX_INT_BITS else f"<integer of {bits} bits>"
-    if type(value) is dict:
-        writable: dict[str, Any] = {}
-        for key, item in value.items():
-            name = _writable(key if type(key) is str else to_text(key))
-            writable[free_name(name, writable)] = _writable(item)
-        return writable
-    return [_writable(item) for item in value] if type(value) is list else value

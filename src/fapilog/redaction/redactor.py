@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fapilog.coerce import to_plain, to_text
-from fapilog.event import EventDict, Extra
+from fapilog.event import EventDict, RenderedException
 from fapilog.redaction.names import KEEP, MASKED, REMOVE, Action, NameRules
 from fapilog.redaction.options import RedactionOptions, compiled
 from fapilog.redaction.paths import PathRules, is_path
@@ -29,18 +29,6 @@ _IDS = {
     "span_id": re.compile(r"[0-9a-f]{16}"),
     "trace_flags": re.compile(r"[0-9a-f]{2}"),
 }
-
-
-class _Rendered:
-    """An exception that was rendered to be redacted."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: dict[str, Any]) -> None:
-        self._value = value
-
-    def render(self) -> dict[str, Any]:
-        return self._value
 
 
 class Redactor:
@@ -134,12 +122,10 @@ class Redactor:
 
     def _rewritten(self, record: Sequence[Any], parts: tuple[Any, ...]) -> tuple[Any, ...]:
         time_ns, levelno, origin, message, fields, _, _, _, span, extra = record
-        if extra is not None:
-            exception = extra.exception
-            if exception is not None:
-                exception = _Rendered(self._walk.content(exception.render()))
-            stack = None if extra.stack is None else self._text.clean(extra.stack)
-            extra = Extra(exception, stack, extra.size_bytes)
+        if extra is not None and extra.exception is not None:
+            extra = extra._replace(exception=RenderedException(self._walk.content(extra.exception.render())))
+        if extra is not None and extra.stack is not None:
+            extra = extra._replace(stack=self._text.clean(extra.stack))
         return (time_ns, levelno, origin, self._walk.text(message), self.fields(fields), *parts, span, extra)
 
     def _harmless(self, texts: list[str], fields: Mapping[str, Any]) -> bool:

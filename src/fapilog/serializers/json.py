@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from fapilog.coerce import to_plain, to_text
+from fapilog.coerce import json_safe, to_plain
 from fapilog.event import (
     ERROR_KEYS,
     IDENTITY_KEYS,
@@ -34,7 +34,6 @@ from fapilog.event import (
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _KEPT_PARTS = 512
-_MAX_INT_BITS = 8_192
 _DIGITS = [b"%03d" % number for number in range(1000)]
 _dumps = orjson.dumps
 
@@ -213,28 +212,6 @@ def all_finite(value: Any) -> bool:
     if issubclass(kind, list | tuple):
         return all(map(all_finite, value))
     return value is None or issubclass(kind, str | int)
-
-
-def json_safe(value: Any) -> Any:
-    """Return a plain value with what JSON, or orjson, does not take replaced by text; see the module."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
-        bits = value.bit_length()
-        return str(value) if bits <= _MAX_INT_BITS else f"<integer of {bits} bits>"
-    if isinstance(value, dict):
-        safe: dict[str, Any] = {}
-        for key, item in value.items():
-            name = json_safe(key if type(key) is str else to_text(key))
-            while name in safe:
-                name += "_"
-            safe[name] = json_safe(item)
-        return safe
-    if isinstance(value, list):
-        return [json_safe(item) for item in value]
-    return value
 
 
 def _members(fields: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fapilog.serializers.json import json_safe
+from fapilog.coerce import json_safe
 from fapilog.serializers.text import scalar_text
 
 Styled = tuple[str, str]

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fapilog.coerce import to_plain, to_text
+from fapilog.coerce import json_safe, to_plain, to_text
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import EventDict, Names, to_event
-from fapilog.serializers.json import json_safe
 
 UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
