@@ -3,12 +3,14 @@
     FapilogError
     ├── ConfigError (also ValueError)   a wrong value, found when something is built
     └── SinkError                       a sink could not take a batch
+        ├── CircuitOpenError            its circuit breaker is open: it was not even asked
+        └── RejectedError               the receiver will never take these events
 
 Log calls raise none of these: what goes wrong after the build is counted and
 reported by :mod:`fapilog.diagnostics`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from reprlib import Repr
 
 _SHOWN = 100
@@ -78,6 +80,9 @@ class SinkError(FapilogError):
         retry_after: Seconds the receiver asked to wait, if it did.
         failed_indexes: The positions in the batch that were not taken, where the rest was; None
             means that nothing was taken.
+        rejected: Of those, the positions of events that the receiver will never take, with the reason of each; they
+            are not sent again even if the others are. An error that is not retryable rejects all that it names; if it
+            names none, the batch is split to find out which events are to blame.
     """
 
     def __init__(
@@ -87,12 +92,23 @@ class SinkError(FapilogError):
         retryable: bool = False,
         retry_after: float | None = None,
         failed_indexes: Iterable[int] | None = None,
+        rejected: Mapping[int, str] | None = None,
     ) -> None:
         """Keep what the delivery wrappers decide on."""
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after
-        self.failed_indexes = None if failed_indexes is None else frozenset(failed_indexes)
+        self.rejected = dict(rejected or {})
+        named = None if failed_indexes is None else frozenset(failed_indexes)
+        self.failed_indexes = named if named is None else named | self.rejected.keys()
+
+
+class CircuitOpenError(SinkError):
+    """Raised instead of a write while a circuit breaker is open; retryable when it may be tried again."""
+
+
+class RejectedError(SinkError):
+    """Raised for events that a receiver refused for good, after they were parted from the others."""
 
 
 def _shown(given: object) -> str:

@@ -68,10 +68,14 @@ class Batch:
     For a sink whose ``format`` is None there are no lines.
     """
 
-    __slots__ = ("_build", "_count", "_events", "_joined", "_lines", "size_bytes")
+    __slots__ = ("_build", "_build_flat", "_count", "_events", "_flat", "_joined", "_lines", "size_bytes")
 
     def __init__(
-        self, lines: Sequence[bytes], build_events: Callable[[], list[EventDict]], count: int | None = None
+        self,
+        lines: Sequence[bytes],
+        build_events: Callable[[], list[EventDict]],
+        count: int | None = None,
+        build_flat: Callable[[], list[EventDict]] | None = None,
     ) -> None:
         """Hold the lines; the dicts are built when somebody asks.
 
@@ -79,11 +83,14 @@ class Batch:
             lines: The serialised events, each ended by a newline; or none at all.
             build_events: Builds the dicts, in the same order.
             count: How many events; default ``len(lines)``.
+            build_flat: Builds the flat dicts; default: those are what ``build_events`` builds.
         """
         self._lines = lines
         self._joined: bytes | None = None
         self._build = build_events
+        self._build_flat = build_flat
         self._events: list[EventDict] | None = None
+        self._flat: list[EventDict] | None = None
         self._count = len(lines) if count is None else count
         self.size_bytes = sum(map(len, lines))
 
@@ -105,9 +112,27 @@ class Batch:
             self._events = self._build()
         return self._events
 
+    @property
+    def flat(self) -> list[EventDict]:
+        """The events as flat dicts of schema ``fapilog/1``, whichever schema is configured. Do not change them."""
+        if self._build_flat is None:
+            return self.events
+        if self._flat is None:
+            self._flat = self._build_flat()
+        return self._flat
+
     def line(self, index: int) -> bytes:
         """Return one event's bytes, newline included."""
         return self._lines[index]
+
+    def only(self, indexes: Sequence[int]) -> "Batch":
+        """Return a batch of some of the events, in the order of the indexes."""
+        return Batch(
+            [self._lines[index] for index in indexes] if self._lines else [],
+            lambda: [self.events[index] for index in indexes],
+            len(indexes),
+            lambda: [self.flat[index] for index in indexes],
+        )
 
 
 @runtime_checkable
@@ -125,12 +150,19 @@ class Sink(Protocol):
     - ``blocks``: False says that ``write`` only touches memory. Any other synchronous sink gets a writer
       thread of its own as soon as it is not the only one.
     - ``figures``: a mapping of names to numbers that the sink counts itself; ``/debug/logging`` shows it.
+    - ``health``: a method that returns how the sink is, as a mapping of plain values without secrets; it is called by any
+      thread at any time, does no I/O, and has at least ``status``: ``"ok"``, ``"failing"`` or ``"closed"``.
+    - ``event_ids``: True asks for an ``event_id`` on every event, in lines and dicts alike: the same one whenever the
+      event is sent again.
     """
 
     name: str
 
     async def open(self) -> None:
         """Get ready: files, connections. Called before the first write.
+
+        Raises ``SinkError``: ``retryable=True`` where the receiver cannot be reached yet, which is tried again soon;
+        not retryable where the configuration is wrong, which is said at once and tried again once a minute.
 
         It runs on the engine's loop, or, for a sink with a writer thread, on a loop of its own in that thread.
         """

@@ -2,7 +2,7 @@
 
 from tests.architecture.source import COMPUTED, imports, modules
 
-OPTIONAL = frozenset({"fastapi", "litestar", "starlette", "uvicorn", "uvloop"})
+OPTIONAL = frozenset({"fastapi", "litestar", "starlette", "uvicorn", "uvloop", "zstandard"})
 """Packages of an extra, or of a host, which may be missing: imported where they are used."""
 
 ALLOWED = {

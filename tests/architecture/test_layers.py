@@ -18,7 +18,7 @@ ROWS: dict[int, tuple[str, ...]] = {
         "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors",
         "event", "levels", "protocols", "units",
     ),
-    1: ("context", "metrics"),
+    1: ("context", "metrics", "offload"),
     2: ("enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),
     3: ("delivery", "sinks"),
     4: ("engine",),
@@ -48,6 +48,7 @@ USES_BY_ROW: dict[int, frozenset[str]] = {
 """What the parts of a row may import, beside themselves."""
 
 USES_BY_PART: dict[str, frozenset[str]] = {
+    "offload": _rows(0) | {"context"},  # what its thread logs is the toolkit's own work
     "delivery": _rows(0, 1),  # knows only the Sink protocol
     "config": USES_BY_ROW[5] | {"plugins"},
     "asgi": USES_BY_ROW[7] | {"stdlib"},  # decisions/0002: the lifespan takes over the server's loggers

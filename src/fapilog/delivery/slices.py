@@ -108,7 +108,7 @@ class Slice:
             lines = [] if form is None else self._lines(form)
             reshape = None if form is None else form.reshape
             events = self.events if reshape is None else lambda: [reshape(event) for event in self.events()]
-            batch = self._batches[name] = Batch(lines, events, len(self))
+            batch = self._batches[name] = Batch(lines, events, len(self), self.events)
         return batch
 
     def _lines(self, form: Format) -> list[bytes]:
@@ -135,5 +135,9 @@ def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
     if len(pieces) == 1 and len(pieces[0][1]) == len(pieces[0][0]):
         return pieces[0][0].batch(form)
     lines = [piece.batch(form).line(i) for piece, indexes in pieces for i in indexes] if form is not None else []
-    count = sum(len(indexes) for _, indexes in pieces)
-    return Batch(lines, lambda: [piece.batch(form).events[i] for piece, indexes in pieces for i in indexes], count)
+    return Batch(
+        lines,
+        lambda: [piece.batch(form).events[i] for piece, indexes in pieces for i in indexes],
+        sum(len(indexes) for _, indexes in pieces),
+        lambda: [piece.batch(form).flat[i] for piece, indexes in pieces for i in indexes],
+    )
