@@ -15,12 +15,14 @@ class DrainResult(NamedTuple):
         filtered: Events a filter or processor held back.
         dropped: Events that found no room or no time; ``sinks`` has the reasons.
         failed: Events that a sink gave up or a stage broke.
-        in_flight: Events neither delivered nor lost: held by a sink that did not return in time, or logged while the
-            drain ran, and then delivered after it.
+        in_flight: Events neither delivered nor lost: held by a sink that did not return in time, logged while the drain
+            ran and then delivered after it, or waiting on disk.
         queue_high_watermark: The most events the queue has held.
         duration_seconds: How long the drain took.
         timed_out: Whether the deadline came first.
         sinks: For each sink the same figures, with the reasons of its losses by name.
+        spooled: Of those in flight the events that wait on disk, in the fullest of the spools; the next start delivers
+            them.
     """
 
     submitted: int
@@ -33,3 +35,4 @@ class DrainResult(NamedTuple):
     duration_seconds: float
     timed_out: bool
     sinks: dict[str, dict[str, Any]]
+    spooled: int = 0

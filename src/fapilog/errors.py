@@ -83,6 +83,9 @@ class SinkError(FapilogError):
         rejected: Of those, the positions of events that the receiver will never take, with the reason of each; they
             are not sent again even if the others are. An error that is not retryable rejects all that it names; if it
             names none, the batch is split to find out which events are to blame.
+
+    Attributes:
+        reason: Under which name the events are counted as failed: the class's.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class SinkError(FapilogError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.rejected = dict(rejected or {})
+        self.reason = type(self).__name__
         named = None if failed_indexes is None else frozenset(failed_indexes)
         self.failed_indexes = named if named is None else named | self.rejected.keys()
 

@@ -150,7 +150,7 @@ class Sink(Protocol):
     - ``blocks``: False says that ``write`` only touches memory. Any other synchronous sink gets a writer
       thread of its own as soon as it is not the only one.
     - ``figures``: a mapping of names to numbers that the sink counts itself; ``/debug/logging`` shows it.
-    - ``health``: a method that returns how the sink is, as a mapping of plain values without secrets; it is called by any
+    - ``health``: a method that returns how the sink is, as a mapping of plain values without secrets; called by any
       thread at any time, does no I/O, and has at least ``status``: ``"ok"``, ``"failing"`` or ``"closed"``.
     - ``event_ids``: True asks for an ``event_id`` on every event, in lines and dicts alike: the same one whenever the
       event is sent again.

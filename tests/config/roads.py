@@ -61,7 +61,9 @@ def by_method(line: Line, value: Any) -> FastAPIBuilder:
 
 TOGETHER: dict[str, dict[str, Any]] = {"with_sampling": {"rate": 0.5}}
 """What a method's other parameters do not do without, although each has a default."""
-NEEDED: dict[str, Any] = {"path": "app.log", "policy": "wait", "per_second": 5, "rate": 0.5}
+NEEDED: dict[str, Any] = {
+    "path": "app.log", "policy": "wait", "per_second": 5, "rate": 0.5, "directory": "spool", "to": "logs/other.log",
+}  # fmt: skip
 
 
 def needed(line: Line) -> dict[str, Any]:

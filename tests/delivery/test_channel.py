@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fapilog.diagnostics import Diagnostics
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.errors import SinkError
 from fapilog.levels import LevelTable
 from fapilog.logger.sync import SyncLoggerFacade

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.routing import Route, Router, RoutingOptions, check
 from fapilog.diagnostics import Diagnostics
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.engine.queue import QueueOptions
 from fapilog.errors import ConfigError, SinkError
 from fapilog.event import EventDict, Origin

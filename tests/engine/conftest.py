@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.levels import LevelTable
 from fapilog.logger.sync import SyncLoggerFacade
 from fapilog.serializers.json import JsonFormat

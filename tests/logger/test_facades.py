@@ -9,7 +9,8 @@ import pytest
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, SpanContext, use_span
 
 import fapilog
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.levels import LevelTable
 from fapilog.logger.aio import AsyncLoggerFacade
 from fapilog.logger.capture import submit

@@ -17,7 +17,8 @@ import pytest
 from fapilog import SyncLoggerFacade, _runtime, context_scope, get_logger
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.diagnostics import Diagnostics
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.engine.queue import QueueOptions
 from fapilog.protocols import Batch
 from fapilog.stdlib import FapilogHandler, capture_stdlib

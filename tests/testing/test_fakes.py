@@ -9,7 +9,8 @@ from fapilog import _runtime
 from fapilog.clock import Clock
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.diagnostics import Diagnostics
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.errors import SinkError
 from fapilog.logger.capture import submit
 from fapilog.protocols import Sink

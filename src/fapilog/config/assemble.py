@@ -1,26 +1,38 @@
 """Turns options into running parts; with ``pipeline.py`` the only place that knows concrete sinks and stages."""
 
-import os
-import sys
+import inspect
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from fapilog.clock import SYSTEM_CLOCK
+from fapilog.config.formats import Formats
 from fapilog.config.options import Options
-from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
+from fapilog.config.parts import FileOptions
 from fapilog.config.pipeline import redactor_of, resource_of, stages_of
+from fapilog.config.sink_parts import make_sink
+from fapilog.delivery.breaker import Breaker
+from fapilog.delivery.dead_letters import DeadLetterOptions, DeadLetters
+from fapilog.delivery.fallback import Fallback, Target
+from fapilog.delivery.identity import Numbered
+from fapilog.delivery.retry import Retry
+from fapilog.delivery.splitting import Splitting
+from fapilog.delivery.spool.store import SpoolStore
+from fapilog.delivery.spooling import Spooling
+from fapilog.delivery.wrapping import Honest, Plain
 from fapilog.diagnostics import Diagnostics
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.engine.journaling import JournalParts
+from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.errors import ConfigError
 from fapilog.filters.level import parse_directives
 from fapilog.levels import INFO, LevelTable
 from fapilog.plugins import load
-from fapilog.processors.schema import Schema, schema_named
+from fapilog.processors.schema import schema_named
 from fapilog.protocols import Format, Sink
-from fapilog.serializers.events import EventsFormat
 from fapilog.serializers.json import JsonFormat
-from fapilog.serializers.logfmt import LogfmtFormat
-from fapilog.serializers.pretty import PrettyFormat, choose_color
 from fapilog.sinks.file import FileSink
 from fapilog.sinks.memory import MemorySink
 from fapilog.sinks.stdout import StdoutSink
@@ -33,6 +45,15 @@ _NAMED_BY: Mapping[type, str] = {
 }
 
 
+class _Delivery(NamedTuple):
+    """What the wrappers of all sinks are made of."""
+
+    options: Options
+    target: Target | None
+    record_form: Format
+    diagnostics: Diagnostics
+
+
 def build_engine(options: Options, levels: LevelTable) -> Engine:
     """Return a stopped engine.
 
@@ -43,11 +64,16 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     stages = stages_of(options, redactor, levels)
     resource = resource_of(options, redactor)
     reshape = None if options.schema is None else schema_named(options.schema)
-    formats: dict[str, Format] = {}
-    sinks = [_sink(choice, options.sources) for choice in options.sinks]
+    formats = Formats(levels, resource, reshape)
+    diagnostics = Diagnostics(
+        write=None if options.diagnostics else _silent, scrub=None if redactor is None else redactor.text
+    )
+    sinks = [make_sink(choice, options.sources) for choice in options.sinks]
     sinks += load("sinks", options.plugins, options.sources.get("plugins.sinks"))
     _check_names(sinks)
-    outputs = [_output(sink, formats, levels, resource, reshape) for sink in sinks]
+    deliver = _Delivery(options, _target(options, sinks, formats), JsonFormat(levels, resource), diagnostics)
+    forms = {sink.name: _form(sink, formats) for sink in sinks}
+    outputs = [Output(_delivered(sink, forms[sink.name], deliver), forms[sink.name]) for sink in sinks]
     thresholds = parse_directives(options.level, levels.number, options.sources.get("level", "with_level(level)"))
     parts = EngineParts(
         levels=levels,
@@ -65,9 +91,8 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
         fail=options.redaction.fail,
         routing=options.routing,
         journal=_journal(options, stages.at_call, levels, resource),
-        diagnostics=Diagnostics(
-            write=None if options.diagnostics else _silent, scrub=None if redactor is None else redactor.text
-        ),
+        adaptive=_adaptive(options, levels),
+        diagnostics=diagnostics,
     )
     try:
         return Engine(parts)
@@ -99,45 +124,74 @@ def _check_names(sinks: list[Sink]) -> None:
             raise ConfigError.wrong(where, name, "a name that no other sink of this logger has")
 
 
-def _output(
-    sink: Sink, formats: dict[str, Format], levels: LevelTable, resource: Mapping[str, Any], reshape: Schema | None
-) -> Output:
+def _adaptive(options: Options, levels: LevelTable) -> AdaptiveOptions | None:
+    """Return the options with the number of the level, which is looked up where the variable is known that said it."""
+    if options.adaptive is None:
+        return None
+    where = options.sources.get("adaptive.shed", "with_adaptive(shed)")
+    return replace(options.adaptive, shed=levels.number(options.adaptive.shed, where))
+
+
+def _form(sink: Sink, formats: Formats) -> Format | None:
+    """Return what makes the lines of a sink, shared by all sinks of the format; None if it reads dicts only."""
     name = getattr(sink, "format", "json")
-    if name is None:
-        return Output(sink, None)
-    if name not in formats:
-        formats[name] = _format(name, levels, resource, reshape)
-    return Output(sink, formats[name])
+    form = None if name is None else formats.named(name)
+    return Numbered(form) if getattr(sink, "event_ids", False) else form
 
 
-def _sink(choice: SinkChoice, sources: Mapping[str, str]) -> Sink:
-    if isinstance(choice, StdoutOptions):
-        return StdoutSink(choice.format, choice.name)
-    if not isinstance(choice, FileOptions):
-        return choice
-    try:
-        return FileSink(
-            choice.path,
-            max_bytes=choice.max_bytes,
-            interval=choice.interval,
-            max_files=choice.max_files,
-            max_total_bytes=choice.max_total_bytes,
-            compress=choice.compress,
-            name=choice.name,
-        )
-    except ConfigError as error:
-        # Its options were checked before; what is left is the place on the disk.
-        raise error.at(sources.get(f"sinks.{choice.name}", "add_file(path)")) from error.__cause__
+def _target(options: Options, sinks: list[Sink], formats: Formats) -> Target | None:
+    """Return the sink that gets what others could not deliver, taken off the list if it was on it.
+
+    Raises:
+        ConfigError: If there is none of that name, or none beside it.
+    """
+    if options.fallback is None:
+        return None
+    if options.fallback.path is not None:
+        sink: Sink = make_sink(FileOptions(options.fallback.path, name="fallback"), options.sources)
+        _check_names([*sinks, sink])
+    else:
+        where = options.sources.get("fallback.to", "with_fallback(to)")
+        named = {sink.name: sink for sink in sinks}
+        if options.fallback.to not in named:
+            raise ConfigError.unknown(where, options.fallback.to, named)
+        sink = named[options.fallback.to]
+        sinks.remove(sink)
+        waits = inspect.iscoroutinefunction(sink.write)
+        if not sinks or (waits and not all(inspect.iscoroutinefunction(other.write) for other in sinks)):
+            allowed = "a sink beside others" if not sinks else "a synchronous sink, as some of the others are"
+            raise ConfigError.wrong(where, options.fallback.to, allowed)
+    return Target(sink, _form(sink, formats))
 
 
-def _format(name: str, levels: LevelTable, resource: Mapping[str, Any], reshape: Schema | None) -> Format:
-    if name == "json":
-        return JsonFormat(levels, resource, reshape)
-    if name == "events":
-        return EventsFormat(reshape)
-    if name == "logfmt":
-        return LogfmtFormat(levels, resource)
-    if name == "pretty":
-        tty = sys.stdout is not None and sys.stdout.isatty()
-        return PrettyFormat(levels, resource, color=choose_color(tty, os.environ))
-    raise ConfigError.unknown("sink.format", name, ("json", "pretty", "logfmt", "events"))
+def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
+    """Return a sink in the wrappers that the options ask for; this is their order, from the inside out.
+
+    A synchronous sink is neither retried, split nor spooled: that would block whoever writes. One that only touches
+    memory is left as it is.
+    """
+    options, target = deliver.options, deliver.target
+    asynchronous = inspect.iscoroutinefunction(sink.write)
+    if not asynchronous and (not getattr(sink, "blocks", True) or (options.circuit_breaker is None and target is None)):
+        return sink
+
+    def say(text: str) -> None:
+        deliver.diagnostics.report(f"sink {sink.name}", text)
+
+    spool, letters = options.spool, options.dead_letters
+    if spool is not None and letters is None:
+        letters = DeadLetterOptions(Path(spool.directory) / "dead-letters.jsonl")
+    wrapped: Sink = Honest(sink)
+    if options.circuit_breaker is not None:
+        wrapped = Breaker(wrapped, options.circuit_breaker, say=say)
+    if asynchronous:
+        waits_for_target = target is not None and spool is None
+        wrapped = Retry(Splitting(wrapped), options.retry, endless=spool is not None, passes_open=waits_for_target)
+    if asynchronous and letters is not None:
+        wrapped = DeadLetters(wrapped, letters, say=say)
+    if asynchronous and spool is not None:
+        wrapped = Spooling(wrapped, SpoolStore(spool, sink.name, SYSTEM_CLOCK), form, deliver.record_form, say)
+    if target is not None:
+        takes_rejected = not asynchronous or letters is None
+        wrapped = Fallback(wrapped, target, here=not asynchronous, takes_rejected=takes_rejected, say=say)
+    return wrapped if asynchronous else Plain(wrapped)

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
+from fapilog.config.delivery import DeliveryMethods
 from fapilog.config.options import Options
 from fapilog.config.presets import preset
+from fapilog.config.remote_sinks import RemoteSinkMethods
 from fapilog.config.resolve import resolve
 from fapilog.config.sinks import SinkMethods
 from fapilog.config.stages import StageMethods
 from fapilog.errors import ConfigError
 
 
-class OptionsBuilder(SinkMethods, StageMethods):
+class OptionsBuilder(SinkMethods, RemoteSinkMethods, DeliveryMethods, StageMethods):
     """What all builders share. Not thread-safe; may be built from more than once.
 
     A wrong value raises :class:`fapilog.errors.ConfigError` at the method or at ``build()``.
@@ -72,9 +74,25 @@ class OptionsBuilder(SinkMethods, StageMethods):
         max_events: int | None = None,
         max_bytes: int | str | None = None,
         max_age_seconds: float | str | None = None,
+        *,
+        max_in_flight: int | None = None,
     ) -> Self:
-        """Bound what goes to an asynchronous sink at once; defaults 500 events, ``"1 MB"``, 0.25 seconds."""
-        return self._part("batch", max_events=max_events, max_bytes=max_bytes, max_age_seconds=max_age_seconds)
+        """Bound what goes to an asynchronous sink at once; defaults 500 events, ``"1 MB"``, 0.25 seconds.
+
+        Args:
+            max_events: Events in a batch.
+            max_bytes: Bytes in a batch.
+            max_age_seconds: How long an event may wait for others.
+            max_in_flight: How many batches a sink may be given before it has taken the first; above 1, the default, a
+                batch may overtake another one.
+        """
+        return self._part(
+            "batch",
+            max_events=max_events,
+            max_bytes=max_bytes,
+            max_age_seconds=max_age_seconds,
+            max_in_flight=max_in_flight,
+        )
 
     def with_context(self, **fields: Any) -> Self:
         """Put fields on every event, under those of the call, the bound logger and the bound context."""

@@ -14,10 +14,16 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from fapilog import checks
 from fapilog.config.parts import SinkChoice, StdoutOptions
 from fapilog.config.showing import show_fields
+from fapilog.delivery.breaker import BreakerOptions
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.dead_letters import DeadLetterOptions
+from fapilog.delivery.fallback import FallbackOptions
+from fapilog.delivery.retry import RetryOptions
 from fapilog.delivery.routing import RoutingOptions
+from fapilog.delivery.spool.options import SpoolOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
 from fapilog.engine.journal.options import JournalOptions
+from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.enrichers.kubernetes import KubernetesOptions
 from fapilog.enrichers.runtime import ServiceOptions
@@ -69,6 +75,13 @@ class Options:
         schema: The shape of JSON lines; default fapilog's own, ``fapilog/1``.
         routing: Which events go to which sinks; default all to each.
         journal: Where events are kept until the sinks have them, for the case of a kill; default nowhere.
+        retry: How often an asynchronous sink is asked again.
+        circuit_breaker: When a failing sink is left alone; default never.
+        dead_letters: Where events go that a receiver refuses for good; default with a spool into its directory, else
+            nowhere.
+        spool: Where events wait for the receivers of asynchronous sinks; default in memory.
+        fallback: Where goes what the sinks could not deliver; default nowhere.
+        adaptive: How batches grow and low levels are shed under pressure; default not.
         plugins: Sinks and stages of other distributions, by name.
         preset: The name of the preset that this began with.
         sources: Which variables or settings the values came from; what is not in it came from code.
@@ -101,6 +114,12 @@ class Options:
     schema: Literal["grouped", "ecs", "otel", "gcp", "datadog"] | None = None
     routing: RoutingOptions | None = None
     journal: JournalOptions | None = None
+    retry: RetryOptions = RetryOptions()
+    circuit_breaker: BreakerOptions | None = None
+    dead_letters: DeadLetterOptions | None = None
+    spool: SpoolOptions | None = None
+    fallback: FallbackOptions | None = None
+    adaptive: AdaptiveOptions | None = None
     plugins: PluginOptions = PluginOptions()
     preset: str = "minimal"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)

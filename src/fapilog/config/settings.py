@@ -15,10 +15,16 @@ from fapilog.config.layers import Layer, layered, standard_level
 from fapilog.config.options import ADDING, STAGES, Options, added, check_names, part_of, sink_name
 from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
 from fapilog.config.showing import show
+from fapilog.delivery.breaker import BreakerOptions
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.dead_letters import DeadLetterOptions
+from fapilog.delivery.fallback import FallbackOptions
+from fapilog.delivery.retry import RetryOptions
 from fapilog.delivery.routing import RoutingOptions
+from fapilog.delivery.spool.options import SpoolOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions, StdlibOptions
 from fapilog.engine.journal.options import JournalOptions
+from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.enrichers.kubernetes import KubernetesOptions
 from fapilog.enrichers.runtime import ServiceOptions
@@ -88,6 +94,12 @@ class Settings(_Schema):
     size_guard: SizeGuardOptions | None = None
     routing: RoutingOptions | None = None
     journal: JournalOptions | None = None
+    retry: RetryOptions = RetryOptions()
+    circuit_breaker: BreakerOptions | None = None
+    dead_letters: DeadLetterOptions | None = None
+    spool: SpoolOptions | None = None
+    fallback: FallbackOptions | None = None
+    adaptive: AdaptiveOptions | None = None
     plugins: PluginOptions = PluginOptions()
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -35,6 +35,10 @@ _UNITS = {
     "reserve": "events",
     "burst": "events",
     "keys": "keys",
+    "failures": "failures",
+    "in_flight": "batches",
+    "batch": "times",
+    "shed": "level",
     "files": "files",
     "text": "characters",
 }

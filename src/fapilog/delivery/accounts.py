@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from fapilog.delivery.identity import EventIds
 from fapilog.delivery.slices import Slice
 
 DELIVERED = "delivered"
 DROPPED = "dropped"
 FAILED = "failed"
+SPOOLED = "spooled"
 BUFFER_FULL = "sink_buffer_full"
 SHUTDOWN_TIMEOUT = "shutdown_timeout"
 ROUTING = "routing"
@@ -23,7 +25,7 @@ ROUTING = "routing"
 class SinkAccount:
     """What became of the events of one sink, between its channel and its end."""
 
-    __slots__ = ("delivered", "dropped", "elsewhere", "failed", "last_error", "mark", "offered", "settled")
+    __slots__ = ("delivered", "dropped", "elsewhere", "failed", "last_error", "mark", "offered", "settled", "spooled")
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -34,6 +36,7 @@ class SinkAccount:
         self.elsewhere: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.spooled = 0
         self.last_error: str | None = None
 
 
@@ -51,6 +54,7 @@ class Accounts:
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.sinks: dict[str, SinkAccount] = {}
+        self._ids = EventIds()
 
     def open_slice(
         self,
@@ -60,7 +64,7 @@ class Accounts:
         accounts: Collection[SinkAccount],
         withheld: Counter[str] | None = None,
     ) -> None:
-        """Begin to account for a slice that goes to these sinks.
+        """Begin to account for a slice that goes to these sinks, and give its events their ids.
 
         Args:
             piece: What the stages left of the events taken; may be empty.
@@ -70,6 +74,7 @@ class Accounts:
             withheld: How many the stages dropped, by reason.
         """
         with self.lock:
+            piece.ids = self._ids.take(len(piece))
             self.passed += taken
             self.filtered.update(filtered)
             self.withheld.update(withheld or ())
@@ -139,6 +144,31 @@ class Accounts:
             for its_outcome, its_reason in lost:
                 (self.failed if its_outcome == FAILED else self.dropped)[its_reason] += 1
 
+    def keep(self, account: SinkAccount, outcome: str, count: int, reason: str) -> None:
+        """Note what became of events that a sink has taken only to keep them until its receiver takes them.
+
+        They count as in flight meanwhile. For the engine, which knows nothing of single events any more, those wait
+        that the fullest of the spools holds.
+
+        Args:
+            account: The sink's.
+            outcome: ``SPOOLED`` when the spool takes them, later ``DELIVERED``, ``DROPPED`` or ``FAILED``.
+            count: How many.
+            reason: Why they were dropped or failed.
+        """
+        with self.lock:
+            if outcome == SPOOLED:
+                account.spooled += count
+                return
+            count = min(count, account.spooled)
+            account.spooled -= count
+            if outcome in (DROPPED, FAILED):
+                account.delivered -= count
+                (account.failed if outcome == FAILED else account.dropped)[reason] += count
+                known = min(count, self.delivered)
+                self.delivered -= known
+                (self.failed if outcome == FAILED else self.dropped)[reason] += known
+
     def figures(self, submitted: int, dropped_before: Counter[str]) -> dict[str, Any]:
         """Return all figures, for the engine and for each sink, as plain values.
 
@@ -148,7 +178,8 @@ class Accounts:
         """
         with self.lock:
             dropped_before = dropped_before + self.withheld
-            whole = _row(submitted, self.delivered, self.filtered, self.dropped + dropped_before, self.failed)
+            spooled = max((account.spooled for account in self.sinks.values()), default=0)
+            whole = _row(submitted, self.delivered, self.filtered, self.dropped + dropped_before, self.failed, spooled)
             whole["sinks"] = {
                 name: {
                     **_row(
@@ -157,6 +188,7 @@ class Accounts:
                         self.filtered + account.elsewhere,
                         account.dropped + dropped_before,
                         account.failed,
+                        account.spooled,
                     ),
                     "last_error": account.last_error,
                 }
@@ -166,8 +198,11 @@ class Accounts:
 
 
 def _row(
-    submitted: int, delivered: int, filtered: Counter[str], dropped: Counter[str], failed: Counter[str]
+    submitted: int, delivered: int, filtered: Counter[str], dropped: Counter[str], failed: Counter[str], spooled: int
 ) -> dict[str, Any]:
+    # What was just put on disk may not have been settled yet.
+    spooled = min(spooled, delivered)
+    delivered -= spooled
     in_flight = submitted - delivered - filtered.total() - dropped.total() - failed.total()
     return {
         "submitted": submitted,
@@ -176,4 +211,5 @@ def _row(
         "dropped": dict(dropped),
         "failed": dict(failed),
         "in_flight": in_flight,
+        "spooled": spooled,
     }

@@ -26,7 +26,7 @@ class Books:
             failed = _failed_places(error, sum(len(indexes) for _, indexes in pieces))
             self.say(self.diagnostics.describe(error))
         offset = 0
-        reason = type(error).__name__
+        reason = error.reason if isinstance(error, SinkError) else type(error).__name__
         for piece, indexes in pieces:
             bad = [index for place, index in enumerate(indexes, offset) if place in failed] if failed else []
             good = indexes if not bad else [index for place, index in enumerate(indexes, offset) if place not in failed]
@@ -41,6 +41,10 @@ class Books:
         for piece, indexes in pieces:
             if indexes:
                 self.accounts.settle(piece, indexes, self.account, DROPPED, reason)
+
+    def keep(self, outcome: str, count: int, reason: str) -> None:
+        """Note what became of events that the sink keeps on disk; see ``Accounts.keep``."""
+        self.accounts.keep(self.account, outcome, count, reason)
 
     def say(self, text: str) -> None:
         """Report what went wrong at this sink, and keep it as its last error, both without secrets."""

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fapilog.delivery.slices import Piece, Slice, join
+from fapilog import checks
+from fapilog.delivery.slices import Piece, Slice, has_lines, join
 from fapilog.errors import ConfigError
 from fapilog.levels import ERROR
 from fapilog.protocols import Batch, Format
@@ -21,11 +22,14 @@ class BatchOptions:
         max_events: Events in a batch. Default 500.
         max_bytes: Bytes in a batch; a single larger event goes alone. Default 1 MB.
         max_age_seconds: How long an event may wait for others. Default 0.25.
+        max_in_flight: How many batches an asynchronous sink may be given before it has taken the first; above 1, the
+            default, a batch may overtake another one.
     """
 
     max_events: int = 500
     max_bytes: int | str = "1 MB"
     max_age_seconds: float | str = 0.25
+    max_in_flight: int = 1
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -37,6 +41,7 @@ class BatchOptions:
             raise ConfigError.wrong("with_batch(max_events)", self.max_events, "a whole number of at least 1")
         parse_size(self.max_bytes, "with_batch(max_bytes)")
         parse_duration(self.max_age_seconds, "with_batch(max_age_seconds)")
+        checks.whole(self.max_in_flight, "with_batch(max_in_flight)", 1)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Buffer:
         """Start empty."""
         self._bounds = bounds
         self._form = form
+        self._lines = has_lines(form)
         self._pieces: deque[tuple[Slice, Sequence[int], int]] = deque()
         self.events = 0
         self.size_bytes = 0
@@ -128,6 +134,11 @@ class Buffer:
         bounds = self._bounds
         return self.events > bounds.pressed_events * share or self.size_bytes > bounds.pressed_bytes * share
 
+    def fill(self) -> float:
+        """Return how full it is, by events or bytes, whichever is more; 1 is where callers should wait."""
+        bounds = self._bounds
+        return max(self.events / bounds.pressed_events, self.size_bytes / bounds.pressed_bytes)
+
     def join(self, pieces: Sequence[Piece]) -> Batch:
         """Return the pieces as one batch in the sink's format."""
         return join(pieces, self._form)
@@ -155,7 +166,7 @@ class Buffer:
         return fit, used
 
     def _size_of(self, piece: Slice, index: int) -> int:
-        return len(piece.batch(self._form).line(index)) if self._form is not None else 0
+        return len(piece.batch(self._form).line(index)) if self._lines else 0
 
     def _push(self, piece: Slice, indexes: Sequence[int], size: int) -> None:
         self._pieces.append((piece, indexes, size))

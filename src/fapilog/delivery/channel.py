@@ -3,7 +3,8 @@
     InlineChannel   the worker writes; for a sink that only touches memory, and for a synchronous sink that is the only
                     one, where nobody else could be held up
     ThreadChannel   a writer thread of its own; for every other synchronous sink
-    LoopChannel     a task on the engine's loop; for an asynchronous sink: batches by count, bytes and age
+    LoopChannel     tasks on the engine's loop; for an asynchronous sink: batches by count, bytes and age, in
+                    ``loop_channel.py``
 
 A channel offers, settles, and never raises for what its sink does. When its buffer is full, events are dropped for this
 sink alone, counted as ``sink_buffer_full``, errors last.
@@ -12,7 +13,7 @@ sink alone, counted as ``sink_buffer_full``, errors last.
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
 from fapilog.clock import Clock
@@ -20,18 +21,17 @@ from fapilog.context import enter_own_work
 from fapilog.delivery.accounts import BUFFER_FULL
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
-from fapilog.delivery.plugin import caught, close_sink, ending, open_sink, open_sink_now, outcome
+from fapilog.delivery.plugin import close_sink, open_sink, open_sink_now, outcome
 from fapilog.delivery.slices import Piece, Slice, join
 from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
 from fapilog.protocols import Format
-from fapilog.units import parse_duration, parse_size
+from fapilog.units import parse_size
 
 _MOST_AT_ONCE = 10_000
 _NOT_OPEN = "not open"
 _INTERRUPTED = "interrupted"
 _REOPEN_SECONDS = 1.0
-_STOP_PATIENCE_SECONDS = 0.05
 _CLOSE_PATIENCE_SECONDS = 1.0
 _POLL_SECONDS = 0.001
 
@@ -250,128 +250,3 @@ class ThreadChannel:
         finally:
             # In a finally because a sink may raise what no one may catch; its events are counted all the same.
             self.books.settle(pieces, error)
-
-
-class LoopChannel:
-    """A task on the engine's loop that makes batches by count, bytes and age."""
-
-    def __init__(
-        self, books: Books, form: Format | None, options: BatchOptions, bounds: BufferBounds, clock: Clock
-    ) -> None:
-        """Make a channel that is not open."""
-        self.books = books
-        self._clock = clock
-        self._max_events = options.max_events
-        self._max_bytes = parse_size(options.max_bytes, "with_batch(max_bytes)")
-        self._max_age = parse_duration(options.max_age_seconds, "with_batch(max_age_seconds)")
-        self._lock = threading.RLock()
-        self._buffer = Buffer(bounds, form)
-        self._oldest = 0.0
-        self._hurry = self._stopping = False
-        self._wake: asyncio.Event | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._writing: asyncio.Task[BaseException | None] | None = None
-
-    async def open(self) -> None:
-        """Start the task, which opens the sink first and tries again until it can."""
-        self._hurry = self._stopping = False
-        self._wake = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._run(self._wake))
-
-    def offer(self, piece: Slice, indexes: Sequence[int]) -> None:
-        """Leave the slice for the task."""
-        with self._lock:
-            if not self._buffer.events:
-                self._oldest = self._clock.monotonic()
-            refused = self._buffer.offer(piece, indexes)
-        self.books.drop([(piece, refused)], BUFFER_FULL)
-        if self._wake is not None:
-            self._wake.set()
-
-    async def caught_up(self) -> None:
-        """Nothing to wait for: the task goes on by itself."""
-
-    def hurry(self) -> None:
-        """Write what waits now; holds until the buffer is empty."""
-        self._hurry = True
-        if self._wake is not None:
-            self._wake.set()
-
-    def pressed(self, *, was: bool) -> bool:
-        """Tell whether the buffer is over its bound, or has not fallen to half of it."""
-        return self._buffer.pressed(was=was)
-
-    def abandon(self, reason: str) -> None:
-        """Drop what the task has not begun to write."""
-        with self._lock:
-            pieces = self._buffer.clear()
-        self.books.drop(pieces, reason)
-
-    async def close(self) -> None:
-        """End the task, cancelling a write that is under way, and close the sink."""
-        self._stopping = True
-        if self._task is not None and self._wake is not None:
-            self._wake.set()
-            await asyncio.wait({self._task}, timeout=_STOP_PATIENCE_SECONDS)
-            if self._writing is not None and not self._task.done():
-                self._writing.cancel()
-                await asyncio.wait({self._task}, timeout=_STOP_PATIENCE_SECONDS)
-            self._task.cancel()
-            self._task = None
-            await close_sink(self.books)
-
-    async def _run(self, wake: asyncio.Event) -> None:
-        while not await open_sink(self.books):
-            if self._stopping:
-                return
-            await _first_of(wake, _REOPEN_SECONDS, lambda: self._stopping)
-        while True:
-            pieces = self._next()
-            if not pieces:
-                if self._stopping:
-                    return
-                await _first_of(wake, self._patience(), lambda: False)
-                continue
-            await self._write(pieces)
-
-    async def _write(self, pieces: Sequence[Piece]) -> None:
-        """Write in a task of its own, which can be cancelled without this one."""
-        error: BaseException | None = SinkError(_INTERRUPTED)
-        try:
-            work, error = attempt(lambda: self.books.sink.write(self._buffer.join(pieces)))
-            if error is None and inspect.isawaitable(work):
-                error = SinkError(_INTERRUPTED)
-                self._writing = asyncio.ensure_future(caught(work))
-                error = await ending(self._writing)
-        finally:
-            # In a finally because the loop may end under it; its events are counted all the same.
-            self._writing = None
-            self.books.settle(pieces, error)
-
-    def _next(self) -> list[Piece]:
-        with self._lock:
-            buffer = self._buffer
-            if not buffer.events:
-                self._hurry = False
-                return []
-            full = buffer.events >= self._max_events or buffer.size_bytes >= self._max_bytes
-            if not (full or self._hurry or self._stopping or self._patience() <= 0):
-                return []
-            pieces = buffer.next_pieces(self._max_events, self._max_bytes)
-            self._oldest = self._clock.monotonic()
-            return pieces
-
-    def _patience(self) -> float:
-        """Return the seconds until the oldest event in the buffer is of age; long if there is none."""
-        if not self._buffer.events:
-            return _REOPEN_SECONDS * 3600
-        return self._oldest + self._max_age - self._clock.monotonic()
-
-
-async def _first_of(wake: asyncio.Event, seconds: float, done: Callable[[], bool]) -> None:
-    """Wait for the event or for some seconds, and take the event back."""
-    if not done():
-        timer = asyncio.get_running_loop().call_later(max(0.0, seconds), wake.set)
-        await wake.wait()
-        timer.cancel()
-    wake.clear()

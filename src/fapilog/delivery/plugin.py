@@ -11,13 +11,25 @@ from typing import Any
 
 from fapilog.delivery.books import Books
 from fapilog.diagnostics import attempt
+from fapilog.errors import SinkError
 
 CLOSE_PATIENCE_SECONDS = 3.0
+REOPEN_SECONDS = 1.0
+MISCONFIGURED_SECONDS = 60.0
+"""When a sink that said that its configuration is wrong is asked again."""
 
 
 async def open_sink(books: Books) -> bool:
     """Open a sink; False, and said, if that fails."""
-    return _opened(books, await _done(books.sink.open))
+    return await opened_or_wait(books) == 0
+
+
+async def opened_or_wait(books: Books) -> float:
+    """Open a sink; return 0, or after how many seconds it may be tried again, and say why."""
+    error = await _done(books.sink.open)
+    if _opened(books, error):
+        return 0.0
+    return MISCONFIGURED_SECONDS if isinstance(error, SinkError) and not error.retryable else REOPEN_SECONDS
 
 
 def open_sink_now(books: Books) -> bool:
@@ -48,8 +60,15 @@ async def outcome(work: Awaitable[Any]) -> BaseException | None:
 
 
 async def ending(task: "asyncio.Task[BaseException | None]") -> BaseException | None:
-    """Wait for a task made of :func:`caught` and return what the work raised, or how it was cancelled."""
-    await asyncio.wait({task})
+    """Wait for a task made of :func:`caught` and return what the work raised, or how it was cancelled.
+
+    Cancelled itself, it cancels the task, or the work would go on behind everybody's back.
+    """
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
     return asyncio.CancelledError() if task.cancelled() else task.exception() or task.result()
 
 

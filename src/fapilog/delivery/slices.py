@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from fapilog.delivery.identity import IdRange, Numbered, event_with_id, line_with_id
 from fapilog.event import EventDict
 from fapilog.protocols import Batch, Format
 
@@ -22,14 +23,15 @@ class Slice:
     accounting attributes belong to :class:`fapilog.delivery.accounts.Accounts` and its lock.
 
     Attributes:
+        ids: The events' ids; None if no sink asks for them.
         claim: Told when all sinks have settled all events; None if nobody asks, or they are not to be forgotten.
         places: For each sink the indexes of the events that are routed to it; None: all events go to all sinks.
         shares: For each format, by name, the indexes of the events that are needed in it; None: all of them.
     """
 
     __slots__ = (
-        "_batches", "_events", "_left", "_parts", "_records", "_to_events", "_whole", "claim", "levels", "lost",
-        "places", "shares", "sinks",
+        "_batches", "_events", "_left", "_parts", "_records", "_to_events", "_whole", "claim", "ids", "levels",
+        "lost", "places", "shares", "sinks",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +58,7 @@ class Slice:
         self._whole = 0
         self._left = len(levels)
         self._parts: bytearray | None = None
+        self.ids: IdRange | None = None
         self.claim: Claimed | None = None
         self.places: list[list[int]] | None = None
         self.shares: Mapping[str, Sequence[int]] | None = None
@@ -106,13 +109,37 @@ class Slice:
         batch = self._batches.get(name)
         if batch is None:
             lines = [] if form is None else self._lines(form)
+            flat = self._numbered if isinstance(form, Numbered) else self.events
             reshape = None if form is None else form.reshape
-            events = self.events if reshape is None else lambda: [reshape(event) for event in self.events()]
-            batch = self._batches[name] = Batch(lines, events, len(self), self.events)
+            events = flat if reshape is None else lambda: self._shaped(reshape, form)
+            batch = self._batches[name] = Batch(lines, events, len(self), flat)
         return batch
 
+    def _numbered(self) -> list[EventDict]:
+        """Return the flat dicts with their ids."""
+        return [event_with_id(event, self._id(index)) for index, event in enumerate(self.events())]
+
+    def _shaped(self, reshape: Callable[[EventDict], EventDict], form: Format | None) -> list[EventDict]:
+        events = [reshape(event) for event in self.events()]
+        if not isinstance(form, Numbered):
+            return events
+        return [event_with_id(event, self._id(index)) for index, event in enumerate(events)]
+
+    def _id(self, index: int) -> str:
+        return "" if self.ids is None else self.ids.at(index)
+
     def _lines(self, form: Format) -> list[bytes]:
-        share = None if self.shares is None else self.shares[form.name]
+        if not isinstance(form, Numbered):
+            return self._share_of(form, form.name)
+        if form.base is None:
+            return []
+        made = self._batches.get(form.base.name) if self.shares is None else None
+        lines = self._share_of(form.base, form.name) if made is None else [made.line(i) for i in range(len(self))]
+        return [line_with_id(line, self._id(index)) for index, line in enumerate(lines)]
+
+    def _share_of(self, form: Format, name: str) -> list[bytes]:
+        """Return the lines in a format of the events that some sink needs in it, empty ones for the others."""
+        share = None if self.shares is None else self.shares[name]
         if share is None or len(share) == len(self):
             return self._encode(form, self._records, self._events)
         some = [None if all_ is None else [all_[index] for index in share] for all_ in (self._records, self._events)]
@@ -130,11 +157,16 @@ Piece = tuple[Slice, Sequence[int]]
 """Some events of a slice, by index, in order."""
 
 
+def has_lines(form: Format | None) -> bool:
+    """Tell whether batches in a format have lines."""
+    return form is not None and not (isinstance(form, Numbered) and form.base is None)
+
+
 def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
     """Return one batch of all the pieces, in order."""
     if len(pieces) == 1 and len(pieces[0][1]) == len(pieces[0][0]):
         return pieces[0][0].batch(form)
-    lines = [piece.batch(form).line(i) for piece, indexes in pieces for i in indexes] if form is not None else []
+    lines = [piece.batch(form).line(i) for piece, indexes in pieces for i in indexes] if has_lines(form) else []
     return Batch(
         lines,
         lambda: [piece.batch(form).events[i] for piece, indexes in pieces for i in indexes],

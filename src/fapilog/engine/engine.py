@@ -7,7 +7,6 @@ is logged later is counted and said once on standard error.
 """
 
 import asyncio
-import inspect
 import os
 import threading
 import time
@@ -19,17 +18,17 @@ from typing import Any
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.context import enter_own_work
 from fapilog.delivery.accounts import SHUTDOWN_TIMEOUT, Accounts
-from fapilog.delivery.books import Books
-from fapilog.delivery.buffer import BatchOptions, bounds_for
-from fapilog.delivery.channel import Channel, InlineChannel, LoopChannel, ThreadChannel
+from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.routing import Router, RoutingOptions
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult
+from fapilog.engine.channels import Outlets, Output, make_channels, pressures_on
 from fapilog.engine.flush import flush_mark
 from fapilog.engine.journaled_queue import JournaledQueue
 from fapilog.engine.journaling import Journaling, JournalParts
 from fapilog.engine.levels import LevelRules
 from fapilog.engine.notices import Notices
+from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue, QueueOptions
 from fapilog.engine.snapshot import snapshot_of
 from fapilog.engine.spans import SPAN_KEY, context_reader
@@ -37,18 +36,9 @@ from fapilog.engine.stages import FailMode, Stages
 from fapilog.engine.worker import Worker
 from fapilog.event import EventDict, Origin, to_event
 from fapilog.levels import LevelTable
-from fapilog.protocols import Format, Sink
 from fapilog.units import parse_duration
 
 _POLL_SECONDS = 0.002
-
-
-@dataclass(frozen=True)
-class Output:
-    """A sink, and the format of the lines it is given; None for a sink that reads dicts only."""
-
-    sink: Sink
-    form: Format | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +59,7 @@ class EngineParts:
         routing: Which sinks get an event; None: all of them.
         fail: What is left of an event whose redaction fails: ``"mask_all"`` or ``"drop"``.
         diagnostics: Where the engine says what goes wrong.
+        adaptive: How batches grow and low levels are shed under pressure; None: they do not.
         clock: For pauses, ages and windows.
     """
 
@@ -87,6 +78,7 @@ class EngineParts:
     fail: FailMode = "mask_all"
     routing: RoutingOptions | None = None
     journal: JournalParts | None = None
+    adaptive: AdaptiveOptions | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     clock: Clock = SYSTEM_CLOCK
 
@@ -119,7 +111,11 @@ class Engine:
     def _begin(self) -> None:
         """Set up all that a forked child must not share with its parent."""
         self.accounts = Accounts()
-        self._channels = self._make_channels()
+        parts = self.parts
+        self._channels = make_channels(
+            parts.outputs, self.accounts, parts.queue, self.queue.max_bytes, parts.batch, parts.diagnostics, parts.clock
+        )
+        self._pressures = pressures_on(self._channels, parts.adaptive, parts.levels.number)
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
         self._stopped = threading.Event()
@@ -242,24 +238,11 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Return figures, queue, levels and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
-        sinks = [output.sink for output in self.parts.outputs]
-        return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, sinks, self._journaling)
+        outlets = self._outlets()
+        return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, outlets, self._journaling)
 
-    def _make_channels(self) -> list[Channel]:
-        options, parts = self.parts.queue, self.parts
-        wait = options.policy == "wait"
-        bounds = bounds_for(options.capacity, options.reserve, self.queue.max_bytes, wait=wait)
-        blocking = [o.sink for o in parts.outputs if getattr(o.sink, "blocks", True)]
-        channels: list[Channel] = []
-        for output in parts.outputs:
-            books = Books(output.sink, self.accounts, parts.diagnostics)
-            if inspect.iscoroutinefunction(output.sink.write):
-                channels.append(LoopChannel(books, output.form, parts.batch, bounds, parts.clock))
-            elif output.sink in blocking and len(parts.outputs) > 1:
-                channels.append(ThreadChannel(books, output.form, parts.batch, bounds))
-            else:
-                channels.append(InlineChannel(books, output.form, parts.clock))
-        return channels
+    def _outlets(self) -> Outlets:
+        return Outlets(self._channels, self._router, self._pressures)
 
     def _start(self) -> bool:
         """Start the thread; the queue's lock is held. False if the system gives none."""
@@ -284,9 +267,8 @@ class Engine:
         return Worker(
             self.queue,
             self.accounts,
-            self._channels,
+            self._outlets(),
             self._stages,
-            self._router,
             self._journaling,
             self._to_events,
             self.parts.clock,
@@ -357,6 +339,7 @@ class Engine:
             duration_seconds=time.monotonic() - began,
             timed_out=timed_out,
             sinks=figures["sinks"],
+            spooled=figures["spooled"],
         )
 
     @contextmanager

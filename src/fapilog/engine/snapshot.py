@@ -1,10 +1,12 @@
 """What an engine shows of itself as plain values: the figures, the queue, the levels, the diagnostics. No secrets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fapilog.delivery.accounts import Accounts
-from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.delivery.wrapping import figures_of, health_of
+from fapilog.diagnostics import Diagnostics
+from fapilog.engine.channels import Outlets
 from fapilog.engine.journaling import Journaling
 from fapilog.engine.levels import LevelRules
 from fapilog.engine.queue import EventQueue
@@ -15,7 +17,7 @@ def snapshot_of(
     accounts: Accounts,
     levels: LevelRules,
     diagnostics: Diagnostics,
-    sinks: Iterable[Any],
+    outlets: Outlets,
     journaling: Journaling | None = None,
 ) -> dict[str, Any]:
     """Return everything that ``/debug/logging`` shows of an engine made of these parts; ``journal`` if it keeps one."""
@@ -32,8 +34,17 @@ def snapshot_of(
             "policy": options.policy,
         }
     kept = {} if journaling is None else {"journal": {**journaling.figures(), "replayed": queue.replayed}}
-    own = own_figures(sinks)
-    rows = {name: {**row, "own": own[name]} for name, row in figures.pop("sinks").items()}
+    by_name = {channel.books.sink.name: channel.books.sink for channel in outlets.channels}
+    pressures = outlets.pressures
+    rows = {
+        name: {
+            **row,
+            "own": figures_of(by_name[name]),
+            "health": _health(by_name[name], row, diagnostics),
+            **({"pressure": pressures[name].describe()} if name in pressures else {}),
+        }
+        for name, row in figures.pop("sinks").items()
+    }
     return {
         "state": "running" if queue.running else "stopped",
         "queue": depth,
@@ -48,13 +59,7 @@ def snapshot_of(
     }
 
 
-def own_figures(sinks: Iterable[Any]) -> dict[str, dict[str, float]]:
-    """Return by name what sinks count themselves: the numbers in their ``figures``, if they have such a mapping."""
-    return {sink.name: attempt(_numbers, sink)[0] or {} for sink in sinks}
-
-
-def _numbers(sink: Any) -> dict[str, float]:
-    figures = getattr(sink, "figures", None)
-    # Numbers alone: a text could hold a secret.
-    pairs = dict(figures).items() if isinstance(figures, Mapping) else ()
-    return {name: value for name, value in pairs if type(name) is str and type(value) in (int, float)}
+def _health(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return how a sink is: what it tells itself, without the secrets in it, or whether anything went wrong so far."""
+    told = {"status": "failing" if row["last_error"] else "ok", **health_of(sink)}
+    return {name: diagnostics.scrubbed(value) if isinstance(value, str) else value for name, value in told.items()}

@@ -17,12 +17,13 @@ from typing import Any
 from fapilog.clock import Clock
 from fapilog.context import OWN_WORK
 from fapilog.delivery.accounts import Accounts
-from fapilog.delivery.channel import Channel
-from fapilog.delivery.routing import NO_ROUTE, Routed, Router
+from fapilog.delivery.routing import NO_ROUTE, Routed
 from fapilog.delivery.slices import Slice
 from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.engine.channels import Outlets
 from fapilog.engine.journaling import Journaling, Replay
 from fapilog.engine.notices import Notices
+from fapilog.engine.pressure import TICK_SECONDS, tick_all
 from fapilog.engine.queue import RECURSION, EventQueue
 from fapilog.engine.stages import HeldBack, Stages
 from fapilog.event import EventDict, Origin
@@ -49,9 +50,8 @@ class Worker:
         self,
         queue: EventQueue,
         accounts: Accounts,
-        channels: Sequence[Channel],
+        outlets: Outlets,
         stages: Stages,
-        router: Router | None,
         journaling: Journaling | None,
         to_events: Callable[[Sequence[Any]], list[EventDict]],
         clock: Clock,
@@ -63,9 +63,8 @@ class Worker:
         Args:
             queue: Where records come from.
             accounts: The engine's books.
-            channels: One for each sink.
+            outlets: The channels of the sinks, and what leads to them.
             stages: What happens to an event.
-            router: Decides which sinks get it; None for all.
             journaling: Keeps records until they are settled, if somebody asked for that.
             to_events: Makes flat dicts of records.
             clock: For the pauses.
@@ -74,10 +73,10 @@ class Worker:
         """
         self._queue = queue
         self._accounts = accounts
-        self._channels = channels
-        self._sink_accounts = [channel.books.account for channel in channels]
+        self._channels = outlets.channels
+        self._sink_accounts = [channel.books.account for channel in outlets.channels]
         self._stages = stages
-        self._router = router
+        self._router = outlets.router
         self._journaling = journaling
         self._replay: Replay | None = None
         self._leave = False
@@ -86,6 +85,8 @@ class Worker:
         self._notices = notices
         self._words_left = _LAST_WORDS
         self._diagnostics = diagnostics
+        self._pressures = list(outlets.pressures.values())
+        self._tick_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._held = False
@@ -108,6 +109,9 @@ class Worker:
             for channel in self._channels:
                 await channel.caught_up()
             now = self._clock.monotonic()
+            if self._pressures and now >= self._tick_at:
+                self._tick_at = now + TICK_SECONDS
+                tick_all(self._pressures, len(self._queue.items) / self._queue.options.capacity, now)
             if not self.stop_asked or self.given_up:
                 # After that only the last words: one that always has something to say would start the next run.
                 self._notices.between_slices()

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Any, overload
 
 from fapilog import _runtime
-from fapilog.engine.engine import Engine, EngineParts, Output
+from fapilog.engine.channels import Output
+from fapilog.engine.engine import Engine, EngineParts
 from fapilog.engine.queue import QueueOptions
 from fapilog.event import EventDict
 from fapilog.redaction.options import RedactionOptions

@@ -1,0 +1,213 @@
+"""Another sink for what could not be delivered.
+
+    write ─► the sink ─► taken
+                │ ─► what it could not take ─► Target ─► the other sink, in its own format
+                ╰─► refused for good ─► raised, if a file keeps it; else to the other sink, too
+
+What the other sink is given has been through the stages like everything else, redaction included. It is counted as
+delivered, and in ``fell_back``.
+"""
+
+import inspect
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fapilog import checks
+from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.delivery.batches import batch_of
+from fapilog.delivery.plugin import REOPEN_SECONDS
+from fapilog.delivery.wrapping import Wrapper, finished
+from fapilog.errors import SinkError
+from fapilog.offload import Offload
+from fapilog.protocols import Batch, Format, Sink
+
+
+@dataclass(frozen=True)
+class FallbackOptions:
+    """Where goes what a sink could not deliver.
+
+    Attributes:
+        to: The name of a sink that was added, which then gets nothing else; or a file, if there is a slash in it, with
+            rotation as ``add_file`` does it by default. Its sink is called ``fallback``.
+    """
+
+    to: str
+
+    def __post_init__(self) -> None:
+        """Check the value; whether there is such a sink is checked when the logger is built.
+
+        Raises:
+            ConfigError: If it cannot be used.
+        """
+        checks.text(self.to, "with_fallback(to)")
+
+    @property
+    def path(self) -> str | None:
+        """The file, if it is one."""
+        return self.to if "/" in self.to or os.sep in self.to else None
+
+
+class Target:
+    """The other sink, shared by all that fall back to it: one batch at a time, whatever thread it comes from.
+
+    A synchronous sink is written to by a thread of its own for wrappers on an event loop, and at once for others.
+
+    Args:
+        sink: The other sink.
+        form: Makes its lines; None if it reads dicts only.
+    """
+
+    def __init__(self, sink: Sink, form: Format | None) -> None:
+        """Open nothing: that happens with the first batch."""
+        self.sink = sink
+        self.form = form
+        self.waits = inspect.iscoroutinefunction(sink.write)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was opened; in a forked child it is the parent's."""
+        self._lock = threading.Lock()
+        self._opened = False
+        self._offload = Offload(f"fapilog-{self.sink.name}")
+
+    async def write(self, batch: Batch, *, here: bool) -> None:
+        """Write events in the sink's own format.
+
+        Args:
+            batch: The events.
+            here: Whether the calling thread may be blocked; nothing is waited for then.
+
+        Raises:
+            SinkError: If the sink cannot take them.
+        """
+        own = batch_of(batch.flat, self.form)
+        if self.waits:
+            await self._ready()
+            await finished(self.sink.write(own))
+        elif here:
+            self._write(own)
+        else:
+            await self._offload.run(self._write, own)
+
+    async def close(self) -> None:
+        """Close the sink if it was opened."""
+        self._offload.close()
+        if self._opened:
+            self._opened = False
+            await finished(self.sink.close())
+
+    async def _ready(self) -> None:
+        if not self._opened:
+            await finished(self.sink.open())
+            self._opened = True
+
+    def _write(self, batch: Batch) -> None:
+        with self._lock:
+            if not self._opened:
+                _drive(self.sink)
+                self._opened = True
+            self.sink.write(batch)
+
+
+class Fallback(Wrapper):
+    """Gives to another sink what the one inside could not take.
+
+    Args:
+        inner: The sink.
+        target: The other one.
+        here: Whether writes may block the calling thread, because the sink inside is synchronous.
+        takes_rejected: Whether events that are refused for good go to the other sink, too.
+        say: Is told why the sink inside cannot be opened.
+        clock: Says when a sink that could not be opened is tried again.
+
+    Attributes:
+        figures: ``fell_back``, how many events the other sink has taken.
+    """
+
+    def __init__(
+        self,
+        inner: Sink,
+        target: Target,
+        *,
+        here: bool,
+        takes_rejected: bool,
+        say: Callable[[str], object] = str,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """Hold both."""
+        super().__init__(inner)
+        self.figures = {"fell_back": 0}
+        self._target = target
+        self._here = here
+        self._takes_rejected = takes_rejected
+        self._say = say
+        self._clock = clock
+        self._opened = False
+        self._retry_at = 0.0
+
+    async def open(self) -> None:
+        """Open the sink inside; if it cannot be opened now, events fall back, and it is tried again as they come."""
+        self._opened = False
+        self._retry_at = 0.0
+        self._target.reset()
+        try:
+            await self._reopen()
+        except SinkError as error:
+            self._say(f"cannot be opened, events go to {self._target.sink.name}: {error}")
+
+    async def write(self, batch: Batch) -> None:
+        """Write to the sink inside, and what it does not take to the other one.
+
+        Raises:
+            SinkError: For what neither has taken.
+        """
+        try:
+            if not self._opened:
+                await self._reopen()
+            await finished(self.inner.write(batch))
+        except SinkError as error:
+            await self._fall_back(batch, error)
+
+    async def close(self) -> None:
+        """Close both."""
+        if self._opened:
+            await super().close()
+        await self._target.close()
+
+    async def _reopen(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._retry_at:
+            raise SinkError(f"{self.name} is not open", retryable=True)
+        self._retry_at = now + REOPEN_SECONDS
+        await super().open()
+        self._opened = True
+        self._retry_at = 0.0
+
+    async def _fall_back(self, batch: Batch, error: SinkError) -> None:
+        named = range(len(batch)) if error.failed_indexes is None else sorted(error.failed_indexes)
+        refused = () if self._takes_rejected else error.rejected
+        places = [place for place in named if place not in refused]
+        if places:
+            try:
+                await self._target.write(batch.only(places), here=self._here)
+            except SinkError as second:
+                missing = places if second.failed_indexes is None else [places[i] for i in second.failed_indexes]
+                text = f"{error}; and the fallback {self._target.sink.name}: {second}"
+                raise SinkError(text, failed_indexes=[*missing, *refused], rejected=error.rejected) from second
+            self.figures["fell_back"] += len(places)
+        if refused:
+            raise error
+
+
+def _drive(sink: Sink) -> None:
+    """Open a synchronous sink without a loop: its ``open`` waits for nothing."""
+    work = sink.open()
+    if inspect.iscoroutine(work):
+        try:
+            work.send(None)
+        except StopIteration:
+            return
+        work.close()
+        raise SinkError(f"{sink.name} cannot be opened as a fallback: it waits for something")

@@ -1,0 +1,213 @@
+"""Events wait on disk, not in memory, until the receiver has taken them.
+
+    write ─► append to the spool ─► returns: the batch is safe          (order kept, in segments, within a quota)
+                     │
+                     ▼
+    _pump:    read the oldest ─► the sink inside, as often as it takes ─► acknowledge ─► its segment is deleted
+
+Every batch goes this way, also while the receiver is well, so that there is one order and one way to recover. A batch
+that was sent and not acknowledged yet when the process ended is sent again at the next start: at least once, and each
+event has the same ``event_id`` both times.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, SPOOLED
+from fapilog.delivery.batches import batch_of
+from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.limits import Limits
+from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS
+from fapilog.delivery.spool.store import Chunk, SpoolFullError, SpoolStore
+from fapilog.delivery.wrapping import Wrapper, finished, health_of
+from fapilog.errors import SinkError
+from fapilog.offload import Offload
+from fapilog.protocols import Batch, Format, Sink
+
+SPOOL_FULL = "spool_full"
+_PATIENCE_SECONDS = 2.0
+_AGAIN_SECONDS = 1.0
+
+Keeper = Callable[[str, int, str], None]
+"""Told what became of events after ``write`` returned: the outcome, how many, and the reason."""
+
+
+class Spooling(Wrapper):
+    """Appends batches to a spool and feeds the sink inside from it, one batch at a time.
+
+    Args:
+        inner: The sink, which never gives up by itself.
+        store: The spool; used by a thread of its own.
+        form: Makes the sink's lines; None if it reads dicts only.
+        record_form: Makes the records: JSON lines of schema ``fapilog/1``.
+        say: Is told what goes wrong with the disk.
+
+    Attributes:
+        figures: What the store counts, and ``spool_paused``: how often a batch had to wait because the disk was full.
+    """
+
+    def __init__(
+        self,
+        inner: Sink,
+        store: SpoolStore,
+        form: Format | None,
+        record_form: Format,
+        say: Callable[[str], object] = str,
+    ) -> None:
+        """Open nothing."""
+        super().__init__(inner)
+        self._store = store
+        self._form = form
+        self._record_form = record_form
+        self._limits = Limits.of(BatchOptions())
+        self._say = say
+        self._keeper: Keeper = _nobody
+        self._pid = os.getpid()
+        self._paused = 0
+        self._failing = False
+        self._offload = Offload(f"fapilog-{self.name}-spool")
+        self._more = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._opened = False
+        self._idle = False
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return what the store counts."""
+        return {**self._store.figures, "spool_paused": self._paused}
+
+    def attach(self, keeper: Keeper, limits: Limits) -> None:
+        """Tell somebody from now on what becomes of the events, and send as much at once as the channel may."""
+        self._keeper = keeper
+        self._limits = limits
+
+    async def open(self) -> None:
+        """Open the spool, which holds what was left by earlier processes; the sink inside is opened behind its back.
+
+        Raises:
+            SinkError: If the directory cannot be used.
+        """
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._store.abandon_after_fork()
+        self._offload = Offload(f"fapilog-{self.name}-spool")
+        self._more = asyncio.Event()
+        self._opened = self._idle = False
+        try:
+            await self._offload.run(self._store.open)
+        except OSError as error:
+            raise SinkError(f"the spool cannot be opened: {error.strerror or error}", retryable=True) from error
+        self._pump = asyncio.get_running_loop().create_task(self._run())
+
+    async def write(self, batch: Batch) -> None:
+        """Append the batch; if the disk is full, wait for room, as nothing is lost by that.
+
+        Raises:
+            SpoolFullError: If the quota is used up and its policy is to refuse.
+        """
+        records = self._records(batch)
+        while True:
+            try:
+                appended = await self._offload.run(self._store.append, records)
+            except SpoolFullError as error:
+                refused = SinkError(str(error), failed_indexes=range(len(batch)))
+                refused.reason = SPOOL_FULL
+                raise refused from error
+            except OSError as error:
+                self._paused += 1
+                self._say(f"the spool cannot be written to, events wait in memory: {error.strerror or error}")
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            break
+        self._keeper(SPOOLED, len(batch), "")
+        if appended.removed:
+            self._keeper(DROPPED, appended.removed, SPOOL_FULL)
+            self._say(f"the quota is used up: the oldest {appended.removed} events are dropped")
+        self._idle = False
+        self._more.set()
+
+    async def close(self) -> None:
+        """Deliver what is there as long as the receiver takes it, two seconds at most; the rest stays on disk."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE_SECONDS
+        pump = self._pump
+        while pump is not None and not self._idle and self._well() and loop.time() < until:
+            # The pump may be in the middle of a write that hangs, so there is nothing to wait for but time.
+            await asyncio.wait({pump}, timeout=0.005)
+        if pump is not None:
+            pump.cancel()
+            await asyncio.wait({pump}, timeout=1.0)
+            self._pump = None
+        await self._offload.run(self._store.close)
+        self._offload.close()
+        if self._opened:
+            self._opened = False
+            await super().close()
+
+    def health(self) -> dict[str, str]:
+        """Tell whether the disk can be written to and the sink inside takes events."""
+        return {"status": "failing"} if self._failing else {}
+
+    def _well(self) -> bool:
+        return self._opened and not self._failing and health_of(self.inner).get("status") != "failing"
+
+    async def _run(self) -> None:
+        await self._open_inner()
+        while True:
+            self._more.clear()
+            chunk = await self._offload.run(self._store.read, self._limits.max_events, self._limits.max_bytes)
+            if chunk is None:
+                self._idle = True
+                await self._more.wait()
+                continue
+            await self._deliver(chunk)
+
+    async def _open_inner(self) -> None:
+        while True:
+            try:
+                await super().open()
+            except SinkError as error:
+                self._failing = True
+                self._say(f"cannot be opened, events wait on disk: {error}")
+                await asyncio.sleep(REOPEN_SECONDS if error.retryable else MISCONFIGURED_SECONDS)
+                continue
+            self._opened, self._failing = True, False
+            return
+
+    async def _deliver(self, chunk: Chunk) -> None:
+        batch = self._batch(chunk.records)
+        failed: dict[str, int] = {}
+        try:
+            await finished(self.inner.write(batch))
+        except SinkError as error:
+            count = len(batch) if error.failed_indexes is None else len(error.failed_indexes)
+            failed = {error.reason: count}
+            self._say(str(error))
+        await self._offload.run(self._store.acknowledge, chunk.token)
+        if chunk.recovered:
+            return
+        for reason, count in failed.items():
+            self._keeper(FAILED, count, reason)
+        self._keeper(DELIVERED, len(batch) - sum(failed.values()), "")
+
+    def _records(self, batch: Batch) -> list[bytes]:
+        if self._holds_records():
+            return [batch.line(index) for index in range(len(batch))]
+        return self._record_form.encode_events(batch.flat)
+
+    def _batch(self, records: Sequence[bytes]) -> Batch:
+        if self._holds_records():
+            return Batch(records, lambda: [orjson.loads(record) for record in records], len(records))
+        return batch_of([orjson.loads(record) for record in records], self._form)
+
+    def _holds_records(self) -> bool:
+        """Tell whether the sink's own lines are what is kept on disk."""
+        form = self._form
+        return form is not None and form.name.partition("+")[0] == self._record_form.name and form.reshape is None
+
+
+def _nobody(*_: object) -> None:
+    """Tell nobody."""

@@ -1,0 +1,219 @@
+"""What the wrappers of a sink share: each is a sink itself, and asks the one inside.
+
+    Fallback ─► Spooling ─► DeadLetters ─► Retry ─► Splitting ─► Breaker ─► Honest ─► the sink
+       │            │            │           │          │           │          ╰ whatever it raises becomes a SinkError
+       │            │            │           │          │           ╰ leaves a receiver alone that keeps failing
+       │            │            │           │          ╰ finds the events that are to blame for a refused batch
+       │            │            │           ╰ asks again, for what may succeed later
+       │            │            ╰ keeps the refused events in a file, with the reason
+       │            ╰ keeps events on disk until the receiver has taken them
+       ╰ gives what could not be delivered to another sink
+
+The order is put together in ``fapilog/config/assemble.py``. A wrapper is used by the tasks of one event loop.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fapilog.delivery.plugin import outcome
+from fapilog.diagnostics import attempt, describe, type_name
+from fapilog.errors import CircuitOpenError, ConfigError, RejectedError, SinkError
+from fapilog.protocols import Batch, Sink
+
+
+class Wrapper:
+    """Opens and closes the sink inside, and has its name.
+
+    Attributes:
+        inner: The sink inside.
+    """
+
+    def __init__(self, inner: Sink) -> None:
+        """Hold the sink."""
+        self.name = inner.name
+        self.inner = inner
+
+    async def open(self) -> None:
+        """Open the sink inside."""
+        await finished(self.inner.open())
+
+    async def write(self, batch: Batch) -> None:
+        """Give the batch to the sink inside."""
+        await finished(self.inner.write(batch))
+
+    async def close(self) -> None:
+        """Close the sink inside."""
+        await finished(self.inner.close())
+
+
+class Honest(Wrapper):
+    """Turns whatever the sink raises into a ``SinkError``, so that the other wrappers know what they deal with.
+
+    What is no ``SinkError`` is not retried, and not split either: the sink itself is broken, not an event.
+    """
+
+    async def open(self) -> None:
+        """Open, and raise nothing but ``SinkError``: for what is none of its own trying again may help."""
+        work, error = attempt(self.inner.open)
+        failed: BaseException | None = error
+        if error is None and inspect.isawaitable(work):
+            failed = await outcome(work)
+        if failed is not None and not isinstance(failed, SinkError):
+            raise SinkError(describe(failed), retryable=not isinstance(failed, ConfigError)) from failed
+        if failed is not None:
+            raise failed
+
+    async def write(self, batch: Batch) -> None:
+        """Write, and raise nothing but ``SinkError`` and the task's own cancellation."""
+        work, error = attempt(self.inner.write, batch)
+        failed: BaseException | None = error
+        if error is None and inspect.isawaitable(work):
+            failed = await outcome(work)
+        if failed is None:
+            return
+        if isinstance(failed, SinkError):
+            raise failed
+        refused = SinkError(describe(failed), failed_indexes=range(len(batch)))
+        refused.reason = type_name(failed)
+        raise refused from failed
+
+
+class Plain(Wrapper):
+    """Makes a synchronous sink of wrappers around one: as nothing inside ever waits, the work is done when asked.
+
+    The wrappers may be a breaker and a fallback, which do not sleep.
+    """
+
+    def write(self, batch: Batch) -> None:  # type: ignore[override]  # a plain method is what this class is for
+        """Write now.
+
+        Raises:
+            SinkError: If the batch, or a part of it, could not be delivered.
+        """
+        work = self.inner.write(batch)
+        if not inspect.iscoroutine(work):
+            return
+        try:
+            work.send(None)
+        except StopIteration:
+            return
+        work.close()
+        text = f"the write of {self.name} waits for something, although it is no coroutine function"
+        raise SinkError(text, failed_indexes=range(len(batch)))
+
+
+async def finished(work: Any) -> None:
+    """Wait for a plug-in's work if it is something to wait for."""
+    if inspect.isawaitable(work):
+        await work
+
+
+def layers(sink: Any) -> Iterator[Any]:
+    """Yield a sink, and those inside it from the outermost on."""
+    while sink is not None:
+        yield sink
+        sink = getattr(sink, "inner", None)
+
+
+def figures_of(sink: Any) -> dict[str, float]:
+    """Return what a sink and its wrappers count: the numbers in their ``figures``. No texts: one may hold a secret."""
+    found: dict[str, float] = {}
+    for layer in reversed(list(layers(sink))):
+        found |= attempt(_numbers, layer)[0] or {}
+    return found
+
+
+def health_of(sink: Any) -> dict[str, Any]:
+    """Return how a sink is, as far as it and its wrappers tell: plain values; texts are not scrubbed yet."""
+    found: dict[str, Any] = {}
+    for layer in reversed(list(layers(sink))):
+        told = attempt(_told, layer)[0] or {}
+        failing = "failing" in (told.get("status"), found.get("status"))
+        found |= told
+        if failing:
+            found["status"] = "failing"
+    return found
+
+
+def _numbers(layer: Any) -> dict[str, float]:
+    figures = getattr(layer, "figures", None)
+    pairs = dict(figures).items() if isinstance(figures, Mapping) else ()
+    return {name: value for name, value in pairs if type(name) is str and type(value) in (int, float)}
+
+
+def _told(layer: Any) -> dict[str, Any]:
+    health = getattr(layer, "health", None)
+    told = health() if callable(health) else {}
+    return {
+        name: value
+        for name, value in (dict(told).items() if isinstance(told, Mapping) else ())
+        if type(name) is str and type(value) in (str, int, float, bool, type(None))
+    }
+
+
+class FailedPart:
+    """Which events of a batch are left to deliver, and which are refused for good, by their places in the whole batch.
+
+    Wrappers that write parts of a batch are told places in the part; this keeps the places in the whole.
+    """
+
+    def __init__(self, count: int) -> None:
+        """Begin with everything left."""
+        self.left: list[int] = list(range(count))
+        self.rejected: dict[int, str] = {}
+        self._reason = RejectedError.__name__
+
+    def part(self, batch: Batch) -> Batch:
+        """Return what is left of the whole batch."""
+        return batch if len(self.left) == len(batch) else batch.only(self.left)
+
+    def note(self, error: SinkError) -> None:
+        """Take note of what an error says about a batch of what was left.
+
+        One that is not retryable refuses everything that it names, or all if it names nothing.
+        """
+        places = self.left
+        if error.failed_indexes is not None:
+            self.left = [places[index] for index in sorted(error.failed_indexes) if index < len(places)]
+        refused = {places[index]: why for index, why in error.rejected.items() if index < len(places)}
+        if not error.retryable:
+            refused = {place: refused.get(place, str(error)) for place in self.left}
+        if refused:
+            self._reason = error.reason if type(error) is SinkError else self._reason
+            self.rejected |= refused
+            self.left = [place for place in self.left if place not in refused]
+
+    def take_over(self, part: "FailedPart") -> None:
+        """Take over what a part, which counts in the places of the same batch, says is refused."""
+        if part.rejected:
+            self.rejected |= part.rejected
+            self._reason = part._reason  # noqa: SLF001 - of the same class
+
+    def given_up(self, error: SinkError) -> SinkError:
+        """Return an error that names everything that was not taken: what is left, and what is refused."""
+        kind = CircuitOpenError if isinstance(error, CircuitOpenError) else SinkError
+        return kind(
+            str(error), retryable=True, retry_after=error.retry_after, failed_indexes=self.left, rejected=self.rejected
+        )
+
+    def raise_rejected(self) -> None:
+        """Raise what there is to say about the refused events, if there are any.
+
+        Raises:
+            RejectedError: It names them, with the reason of each.
+        """
+        if not self.rejected:
+            return
+        first = next(iter(self.rejected.values()))
+        count = len(self.rejected)
+        text = f"{count} events refused: {first}" if count > 1 else f"event refused: {first}"
+        error = RejectedError(text, failed_indexes=self.rejected, rejected=self.rejected)
+        error.reason = self._reason
+        raise error
+
+
+async def asleep(seconds: float) -> None:
+    """Wait; a function of its own, so that tests can give another one."""
+    await asyncio.sleep(seconds)
