@@ -11,10 +11,11 @@ from fapilog.config.formats import Formats
 from fapilog.config.options import Options
 from fapilog.config.parts import FileOptions
 from fapilog.config.pipeline import redactor_of, resource_of, stages_of
+from fapilog.config.presets import PRESETS
 from fapilog.config.sink_parts import make_sink
 from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.dead_letters import DeadLetterOptions, DeadLetters
-from fapilog.delivery.fallback import Fallback, Target
+from fapilog.delivery.fallback import Fallback, Late, Target
 from fapilog.delivery.identity import Numbered
 from fapilog.delivery.retry import Retry
 from fapilog.delivery.splitting import Splitting
@@ -148,7 +149,11 @@ def _target(options: Options, sinks: list[Sink], formats: Formats) -> Target | N
     if options.fallback is None:
         return None
     if options.fallback.path is not None:
-        sink: Sink = make_sink(FileOptions(options.fallback.path, name="fallback"), options.sources)
+        file, sources = FileOptions(options.fallback.path, name="fallback"), options.sources
+        if options.fallback != PRESETS[options.preset].fallback:
+            # What the user asked for has to be possible; a preset's file may never be needed.
+            make_sink(file, sources)
+        sink: Sink = Late(file.name, lambda: make_sink(file, sources))
         _check_names([*sinks, sink])
     else:
         where = options.sources.get("fallback.to", "with_fallback(to)")
@@ -181,7 +186,7 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
     spool, letters = options.spool, options.dead_letters
     if spool is not None and letters is None:
         letters = DeadLetterOptions(Path(spool.directory) / "dead-letters.jsonl")
-    wrapped: Sink = Honest(sink)
+    wrapped: Sink = Honest(sink, waits=asynchronous)
     if options.circuit_breaker is not None:
         wrapped = Breaker(wrapped, options.circuit_breaker, say=say)
     if asynchronous:

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 from fapilog.config.detect import AUTO, here
 from fapilog.config.options import Options
 from fapilog.config.parts import FileOptions, StdoutOptions
+from fapilog.delivery.breaker import BreakerOptions
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.fallback import FallbackOptions
 from fapilog.edge_options import AsgiOptions, DebugRouteOptions
 from fapilog.engine.journal.options import JournalOptions
+from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.errors import ConfigError
 from fapilog.redaction.options import RedactionOptions
@@ -30,6 +33,10 @@ PRESETS = {
         sinks=_JSON,
         queue=QueueOptions(policy="wait", wait_seconds=0.05),
         redaction=_WITH_CONTENT,
+        # One batch at a time: order is kept.
+        adaptive=AdaptiveOptions(max_in_flight=1),
+        circuit_breaker=BreakerOptions(),
+        fallback=FallbackOptions("logs/fapilog-fallback.log"),
     ),
     "fastapi": Options(preset="fastapi", redaction=_WITH_CONTENT, debug_route=DebugRouteOptions()),
     "serverless": Options(
@@ -65,7 +72,7 @@ _CONTENT = "credentials + content patterns"
 TABLE = (
     Row("minimal", "INFO", "stdout auto", "drop", "credentials", "the same as no preset"),
     Row("dev", "DEBUG", "stdout pretty", "wait", "credentials", "flush at once, diagnostics on"),
-    Row("production", "INFO", "stdout JSON", "wait 50 ms", _CONTENT, "not yet: adaptive, breaker, fallback file"),
+    Row("production", "INFO", "stdout JSON", "wait 50 ms", _CONTENT, "adaptive, circuit breaker, fallback file"),
     Row("fastapi", "INFO", "stdout auto", "drop", _CONTENT, "request context, access log, debug route with token"),
     Row("serverless", "INFO", "stdout JSON", "drop", _CONTENT, "small batches, flush per request"),
     Row(

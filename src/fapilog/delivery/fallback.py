@@ -18,8 +18,8 @@ from fapilog import checks
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.delivery.batches import batch_of
 from fapilog.delivery.plugin import REOPEN_SECONDS
-from fapilog.delivery.wrapping import Wrapper, finished
-from fapilog.errors import SinkError
+from fapilog.delivery.wrapping import Honest, Wrapper, at_once, finished
+from fapilog.errors import ConfigError, RejectedError, SinkError
 from fapilog.offload import Offload
 from fapilog.protocols import Batch, Format, Sink
 
@@ -49,6 +49,43 @@ class FallbackOptions:
         return self.to if "/" in self.to or os.sep in self.to else None
 
 
+class Late:
+    """A synchronous sink of JSON lines that is made when it is opened: a directory that nobody needs is not made.
+
+    Args:
+        name: Its name.
+        make: Makes the sink; may raise ``ConfigError``.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Sink]) -> None:
+        """Make nothing yet."""
+        self.name = name
+        self.inner: Sink | None = None
+        self._make = make
+
+    async def open(self) -> None:
+        """Make and open the sink.
+
+        Raises:
+            SinkError: If it cannot be made.
+        """
+        try:
+            self.inner = self._make()
+        except ConfigError as error:
+            raise SinkError(str(error)) from error
+        await finished(self.inner.open())
+
+    def write(self, batch: Batch) -> None:
+        """Write to the sink."""
+        if self.inner is not None:
+            self.inner.write(batch)
+
+    async def close(self) -> None:
+        """Close the sink if it was opened."""
+        if self.inner is not None:
+            await finished(self.inner.close())
+
+
 class Target:
     """The other sink, shared by all that fall back to it: one batch at a time, whatever thread it comes from.
 
@@ -64,6 +101,7 @@ class Target:
         self.sink = sink
         self.form = form
         self.waits = inspect.iscoroutinefunction(sink.write)
+        self._asked = Honest(sink, waits=self.waits)
         self.reset()
 
     def reset(self) -> None:
@@ -85,7 +123,7 @@ class Target:
         own = batch_of(batch.flat, self.form)
         if self.waits:
             await self._ready()
-            await finished(self.sink.write(own))
+            await self._asked.write(own)
         elif here:
             self._write(own)
         else:
@@ -100,15 +138,15 @@ class Target:
 
     async def _ready(self) -> None:
         if not self._opened:
-            await finished(self.sink.open())
+            await self._asked.open()
             self._opened = True
 
     def _write(self, batch: Batch) -> None:
         with self._lock:
             if not self._opened:
-                _drive(self.sink)
+                at_once(self._asked.open())
                 self._opened = True
-            self.sink.write(batch)
+            at_once(self._asked.write(batch))
 
 
 class Fallback(Wrapper):
@@ -198,16 +236,4 @@ class Fallback(Wrapper):
                 raise SinkError(text, failed_indexes=[*missing, *refused], rejected=error.rejected) from second
             self.figures["fell_back"] += len(places)
         if refused:
-            raise error
-
-
-def _drive(sink: Sink) -> None:
-    """Open a synchronous sink without a loop: its ``open`` waits for nothing."""
-    work = sink.open()
-    if inspect.iscoroutine(work):
-        try:
-            work.send(None)
-        except StopIteration:
-            return
-        work.close()
-        raise SinkError(f"{sink.name} cannot be opened as a fallback: it waits for something")
+            raise RejectedError(str(error), failed_indexes=refused, rejected=error.rejected)

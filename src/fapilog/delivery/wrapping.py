@@ -52,13 +52,24 @@ class Honest(Wrapper):
     """Turns whatever the sink raises into a ``SinkError``, so that the other wrappers know what they deal with.
 
     What is no ``SinkError`` is not retried, and not split either: the sink itself is broken, not an event.
+
+    Args:
+        inner: The sink.
+        waits: Whether its ``write`` may return something to wait for; not so behind :class:`Plain`.
     """
+
+    def __init__(self, inner: Sink, *, waits: bool = True) -> None:
+        """Hold the sink."""
+        super().__init__(inner)
+        self._waits = waits
 
     async def open(self) -> None:
         """Open, and raise nothing but ``SinkError``: for what is none of its own trying again may help."""
         work, error = attempt(self.inner.open)
         failed: BaseException | None = error
-        if error is None and inspect.isawaitable(work):
+        if error is None and not self._waits:
+            _, failed = attempt(at_once, work)
+        elif error is None and inspect.isawaitable(work):
             failed = await outcome(work)
         if failed is not None and not isinstance(failed, SinkError):
             raise SinkError(describe(failed), retryable=not isinstance(failed, ConfigError)) from failed
@@ -70,6 +81,11 @@ class Honest(Wrapper):
         work, error = attempt(self.inner.write, batch)
         failed: BaseException | None = error
         if error is None and inspect.isawaitable(work):
+            if not self._waits:
+                if inspect.iscoroutine(work):
+                    work.close()
+                text = f"the write of {self.name} waits for something, although it is no coroutine function"
+                raise SinkError(text, failed_indexes=range(len(batch)))
             failed = await outcome(work)
         if failed is None:
             return
@@ -92,16 +108,22 @@ class Plain(Wrapper):
         Raises:
             SinkError: If the batch, or a part of it, could not be delivered.
         """
-        work = self.inner.write(batch)
-        if not inspect.iscoroutine(work):
-            return
+        at_once(self.inner.write(batch))
+
+
+def at_once(work: Any) -> None:
+    """Do the work of a coroutine that waits for nothing.
+
+    Raises:
+        RuntimeError: If it waits after all.
+    """
+    if inspect.iscoroutine(work):
         try:
             work.send(None)
         except StopIteration:
             return
         work.close()
-        text = f"the write of {self.name} waits for something, although it is no coroutine function"
-        raise SinkError(text, failed_indexes=range(len(batch)))
+        raise RuntimeError("waits for something")
 
 
 async def finished(work: Any) -> None:

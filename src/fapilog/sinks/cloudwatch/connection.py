@@ -15,13 +15,16 @@ class Connection:
     Args:
         name: The thread's name.
         make: Makes the client; called in the thread by the first call, and again as long as it raises.
+
+    Attributes:
+        client: The client once it is made. It can be used again after ``close``.
     """
 
     def __init__(self, name: str, make: Callable[[], LogsClient]) -> None:
         """Start no thread."""
         self._offload = Offload(name)
         self._make = make
-        self._client: LogsClient | None = None
+        self.client: LogsClient | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._busy = False
@@ -51,7 +54,7 @@ class Connection:
         """Let the thread end, and the connection with it. At once, whatever runs."""
         with self._lock:
             self._closed = True
-            client = self._client
+            client = self.client
         self._offload.close()
         if client is not None:
             attempt(client.close)
@@ -65,10 +68,10 @@ class Connection:
         return answer
 
     def _answer(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        if self._client is None:
+        if self.client is None:
             client = self._make()
             with self._lock:
-                self._client, closed = client, self._closed
+                self.client, closed = client, self._closed
             if closed:
                 client.close()
-        return function(self._client, *args)
+        return function(self.client, *args)

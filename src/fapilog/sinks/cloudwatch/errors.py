@@ -30,27 +30,15 @@ _LONGEST_WAIT = 3_600.0
 _SERVER_ERROR = 500
 _REFUSED_STATUS = (401, 403)
 _LATER_STATUS = (408, 429)
-_LATER = frozenset(
+THROTTLED = frozenset(
     (
-        *(
-            "ThrottlingException",
-            "Throttling",
-            "ThrottledException",
-            "TooManyRequestsException",
-            "RequestLimitExceeded",
-        ),
-        *("LimitExceededException", "SlowDown", "OperationAbortedException", "ServiceUnavailableException"),
-        *(
-            "ServiceUnavailable",
-            "InternalFailure",
-            "InternalServerException",
-            "RequestTimeout",
-            "RequestTimeoutException",
-        ),
+        *("ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException"),
+        *("RequestLimitExceeded", "LimitExceededException", "SlowDown"),
     )
 )
-THROTTLED = frozenset(name for name in _LATER if "Thrott" in name or "Limit" in name or "TooMany" in name) | {
-    "SlowDown"
+_LATER = THROTTLED | {
+    *("OperationAbortedException", "ServiceUnavailableException", "ServiceUnavailable", "InternalFailure"),
+    *("InternalServerException", "RequestTimeout", "RequestTimeoutException"),
 }
 _REFUSED = frozenset(
     (
@@ -75,6 +63,14 @@ _SAID = {
 def code_of(error: BaseException) -> str:
     """Return the service's name of an error, or nothing if it is no answer of the service."""
     return str(_answer(error).get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def is_about_credentials(error: Exception) -> bool:
+    """Return whether other credentials might help."""
+    if isinstance(error, ClientError):
+        status = _answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code_of(error) in _REFUSED or status in _REFUSED_STATUS
+    return isinstance(error, (NoCredentialsError, PartialCredentialsError, *_NO_NEW_CREDENTIALS))
 
 
 def sink_error(error: Exception, *, opening: bool) -> SinkError:
@@ -107,7 +103,7 @@ def _of_answer(error: ClientError, opening: bool) -> SinkError:  # noqa: FBT001 
     text = f"CloudWatch refused {error.operation_name}: {_plain(code)} (status {status})"
     if code in _LATER or status >= _SERVER_ERROR or status in _LATER_STATUS:
         return SinkError(text, retryable=True, retry_after=_wait_of(meta.get("HTTPHeaders", {})))
-    if code in _REFUSED or status in _REFUSED_STATUS:
+    if is_about_credentials(error):
         return SinkError(text, retryable=not opening, retry_after=None if opening else REFUSED_SECONDS)
     if code == MISSING:
         missing = "the log group or stream does not exist, and create=True was not given or did not help"
@@ -116,7 +112,8 @@ def _of_answer(error: ClientError, opening: bool) -> SinkError:  # noqa: FBT001 
 
 
 def _answer(error: ClientError) -> dict[str, Any]:
-    return error.response if isinstance(error.response, dict) else {}
+    answer: Any = error.response
+    return answer if isinstance(answer, dict) else {}
 
 
 def _plain(code: str) -> str:

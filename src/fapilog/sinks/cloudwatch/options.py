@@ -117,10 +117,11 @@ class CloudwatchOptions:
 
 
 def stream_name(stream: str | None) -> str:
-    """Return the stream of this process: the placeholders filled, at most 512 characters."""
+    """Return the stream of this process, the placeholders filled; a host's name that is too long for that is cut."""
+    text = (stream or DEFAULT_STREAM).replace("{pid}", str(os.getpid()))
+    room = max(0, _LONGEST_STREAM - len(text.replace("{host}", ""))) // max(1, text.count("{host}"))
     host = _NOT_IN_A_STREAM.sub("-", socket.gethostname()) or "localhost"
-    filled = (stream or DEFAULT_STREAM).replace("{pid}", str(os.getpid())).replace("{host}", host)
-    return filled[:_LONGEST_STREAM]
+    return text.replace("{host}", host[:room])[:_LONGEST_STREAM]
 
 
 def _check_group(group: object) -> None:

@@ -1,6 +1,7 @@
 """The CloudWatch sink: its life cycle, one batch as calls in order, and what delivery is told of each event."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from fapilog.errors import SinkError
 from fapilog.protocols import Batch
 from fapilog.sinks.cloudwatch.client import Event, LogsClient
 from fapilog.sinks.cloudwatch.connection import Connection
-from fapilog.sinks.cloudwatch.errors import THROTTLED, code_of, sink_error
+from fapilog.sinks.cloudwatch.errors import THROTTLED, code_of, is_about_credentials, sink_error
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions, stream_name
 from fapilog.sinks.cloudwatch.packing import pack, rejected_of
 from fapilog.units import parse_duration
@@ -61,6 +62,8 @@ class CloudwatchSink:
         self._stream = ""
         self._connection: Connection | None = None
         self._hanging: list[Connection] = []
+        self._kept: LogsClient | None = None
+        self._pid = 0
         self._last_error = ""
         self._opened = False
 
@@ -71,13 +74,17 @@ class CloudwatchSink:
             SinkError: Retryable if the service cannot be reached or is busy; not retryable without credentials,
                 region or permissions, or if the group or stream is missing and must not be created.
         """
-        # A forked child has neither the thread nor a right to the connection.
-        self._connection, self._hanging = None, []
+        if self._pid != os.getpid():
+            # A forked child has neither the thread nor a right to the connection.
+            self._connection, self._kept, self._hanging, self._pid = None, None, [], os.getpid()
         self._stream = stream_name(self._options.stream)
         error = await self._within_timeout(self._prepare())
         if error is not None:
             self._failed(error)
+            # Whoever could not open need not close; making a client takes 50 ms, and a second later it is needed again.
+            kept = self._connection.client if self._connection is not None and error.retryable else None
             self._let_go()
+            self._kept = kept
             raise error
         self._opened, self._last_error = True, ""
 
@@ -99,7 +106,7 @@ class CloudwatchSink:
         if error is None:
             self._last_error = ""
             if rejected:
-                raise SinkError(_summary(rejected), rejected=rejected)
+                raise SinkError(_summary(rejected), failed_indexes=rejected, rejected=rejected)
             return
         self._failed(error)
         if not taken and not rejected:
@@ -156,6 +163,9 @@ class CloudwatchSink:
         if isinstance(error, SinkError):
             raise error
         self.figures["throttled"] += code_of(error) in THROTTLED
+        if is_about_credentials(error):
+            # The next client looks for them anew: files, environment, role.
+            self._let_go()
         # Not "from": the text of what boto3 raised may quote a signature or a token.
         raise sink_error(error, opening=opening) from None
 
@@ -180,7 +190,8 @@ class CloudwatchSink:
         return self._connection
 
     def _make_client(self) -> LogsClient:
-        return LogsClient(self._options, self._stream, self._timeout * _WAIT_SHARE, self.figures)
+        kept, self._kept = self._kept, None
+        return kept or LogsClient(self._options, self._stream, self._timeout * _WAIT_SHARE, self.figures)
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None

@@ -32,11 +32,13 @@ class Answer(NamedTuple):
         status: The status code.
         headers: The headers by their names in lower case; repeated ones joined by ``", "``.
         text: The body, at most 64 KiB of it, credentials of the request hidden in it.
+        content: The same as it came, with nothing hidden: for protocols whose answers are binary.
     """
 
     status: int
     headers: Mapping[str, str]
     text: str
+    content: bytes = b""
 
 
 def is_taken(answer: Answer) -> bool:

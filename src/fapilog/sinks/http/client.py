@@ -8,6 +8,7 @@ netrc files or credentials taken from the environment, no answer decompressed. (
 import asyncio
 import gzip
 import os
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -142,7 +143,8 @@ class HttpClient:
         """
         if self._pool is None:
             raise SinkError(f"{self.shown}: not open", retryable=True)
-        merged = {"content-type": content_type, **self._headers, **(headers or {})}
+        more = {name.lower(): value for name, value in (headers or {}).items()}
+        merged = {"content-type": content_type, **self._headers, **more}
         if self._compression != "none":
             merged["content-encoding"] = self._compression
             body = _compressed(body, self._compression)
@@ -183,9 +185,10 @@ class HttpClient:
                         break
         finally:
             await response.aclose()
-        text = content[:MOST_ANSWER_BYTES].decode("utf-8", "replace")
+        kept = bytes(content[:MOST_ANSWER_BYTES])
+        text = kept.decode("utf-8", "replace")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, self._hide(text))
+        return Answer(response.status_code, headers, self._hide(text), kept)
 
     def _hide(self, text: str) -> str:
         """Return an answer's text without what the request held: some receivers echo it."""
@@ -261,5 +264,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, ssl.SSLError):
         return f"{name} ({error.reason})" if error.reason else name
     if isinstance(error, OSError) and error.errno:
-        return f"{name} ({error.strerror or os.strerror(error.errno)})"
+        # asyncio puts addresses into strerror; the numbers of the resolver are not the system's.
+        said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
+        return f"{name} ({said})"
     return name

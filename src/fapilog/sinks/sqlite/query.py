@@ -61,16 +61,16 @@ def query(
             they arrived, or its reverse.
 
     Raises:
-        ConfigError: If a condition cannot be used, or ``text`` is given and the database has no index of words.
-        FapilogError: If the file is not there, cannot be read, is damaged, or no database of fapilog.
+        ConfigError: If a condition cannot be used.
+        FapilogError: If the file is not there, cannot be read, is damaged, is no database of fapilog, or has no index
+            of words and ``text`` is given.
     """
-    place = Path(path).absolute()
-    wanted = {"request_id": request_id, "trace_id": trace_id}
-    for name, value in wanted.items():
-        if value is not None and not isinstance(value, str):
-            raise ConfigError.wrong(f"query({name})", value, "a text")
-    conditions: list[str] = [f"{name} = :{name}" for name, value in wanted.items() if value is not None]
-    values: dict[str, Any] = {name: _bindable(value) for name, value in wanted.items() if value is not None}
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    for name, value in (("request_id", request_id), ("trace_id", trace_id)):
+        if value is not None:
+            conditions.append(f"{name} = :{name}")
+            values[name] = _bindable(checks.text(value, f"query({name})"))
     if logger is not None:
         checks.text(logger, "query(logger)")
         conditions.append("(logger = :logger OR substr(logger, 1, length(:below)) = :below)")
@@ -84,7 +84,7 @@ def query(
         values["text"] = match_words(text)
     values["limit"] = _ALL if limit is None else min(checks.whole(limit, "query(limit)", 1), (1 << 63) - 1)
     direction = "DESC" if checks.flag(newest_first, "query(newest_first)") else "ASC"
-    return _read(place, conditions, values, level, direction)
+    return _read(Path(path).absolute(), conditions, values, level, direction)
 
 
 def _read(
@@ -98,7 +98,7 @@ def _read(
             if not is_ours(connection):
                 return []
             if "text" in values and not indexes_text(connection):
-                raise ConfigError.wrong("query(text)", values["text"], "None: the database has no index of words")
+                raise FapilogError(f"{place}: this database has no index of words (full_text), text cannot be searched")
             if level is not None:
                 number = _level(connection, level)
                 conditions += ["level_number >= :level", *([f"level_number >= {FEW}"] if number >= FEW else [])]
@@ -107,9 +107,7 @@ def _read(
             order = f"ORDER BY time {direction}, id {direction} LIMIT :limit"
             found = connection.execute(f"SELECT data FROM events {where} {order}", values)  # noqa: S608 - constants
             return [orjson.loads(data) for (data,) in found]
-    except (sqlite3.Error, UnusableError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
+    except (sqlite3.Error, UnusableError, orjson.JSONDecodeError) as error:
         raise FapilogError(f"{place}: cannot be read: {error}") from error
 
 

@@ -18,6 +18,8 @@ _SECONDS = 0.02
 _PAGES_AT_ONCE = 256
 _LOG_SHARE = 4
 _LOG_MOST = 4 * 1024 * 1024
+_BATCH_SHARE = 8
+_BATCH_MOST = 2 * 1024 * 1024
 _INDEX_OF_LOG = 64 * 1024
 
 _BY_AGE = (
@@ -37,6 +39,11 @@ class Rules(NamedTuple):
         """How long the write-ahead log may become before it is copied into the database: 4 MiB, or a quarter of all."""
         return _LOG_MOST if self.max_bytes is None else min(_LOG_MOST, self.max_bytes // _LOG_SHARE)
 
+    @property
+    def batch_bytes(self) -> int:
+        """How much is kept free for the next batch in file and log: 2 MiB, or an eighth of all."""
+        return 0 if self.max_bytes is None else min(_BATCH_MOST, self.max_bytes // _BATCH_SHARE)
+
 
 class Retention:
     """Keeps the rules on one connection.
@@ -54,7 +61,7 @@ class Retention:
         self._page = self._number("PRAGMA page_size")
         self._limit: int | None = None
         if rules.max_bytes is not None:
-            self._limit = (rules.max_bytes - rules.log_bytes - _INDEX_OF_LOG) // self._page
+            self._limit = (rules.max_bytes - rules.log_bytes - rules.batch_bytes - _INDEX_OF_LOG) // self._page
         self._reached = self._used()
         self.bytes = 0
 
@@ -89,7 +96,8 @@ class Retention:
         excess = max(pages - self._limit if self._limit is not None else 0, free - max(pages // 4, _PAGES_AT_ONCE))
         count = min(free, excess, _PAGES_AT_ONCE)
         if count > 0:
-            self._connection.execute(f"PRAGMA incremental_vacuum({count})").fetchall()
+            # Not execute: it would stop after the first page, as each is a step of the statement.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({count})")
             pages -= count
         self.bytes = pages * self._page
 

@@ -15,7 +15,6 @@ from fapilog.serializers.json import dump_event
 Row = tuple[int, str, int, str, str, str | None, str | None, str | None, str | None, str | None, str]
 
 _CANONICAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{6})Z", re.ASCII)
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MOST_NAMES = 256
 
 
@@ -82,7 +81,7 @@ class Rows:
 
 def microseconds(moment: datetime.datetime) -> int:
     """Return the microseconds since 1970 of a moment with a time zone, exactly."""
-    return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+    return (moment - datetime.datetime.fromtimestamp(0, datetime.UTC)) // datetime.timedelta(microseconds=1)
 
 
 def _text(value: Any) -> str:

@@ -16,8 +16,8 @@ from fapilog.protocols import Batch
 from fapilog.sinks.sqlite.connecting import Settings, connect, opening_error, writing_error
 from fapilog.sinks.sqlite.options import SqliteOptions
 from fapilog.sinks.sqlite.retention import Retention, Rules
-from fapilog.sinks.sqlite.rows import Row, Rows
-from fapilog.sinks.sqlite.schema import INSERT, has_full_text
+from fapilog.sinks.sqlite.rows import Rows
+from fapilog.sinks.sqlite.schema import has_full_text, insert
 from fapilog.units import parse_duration, parse_size
 
 _MICROSECONDS = 1_000_000
@@ -111,13 +111,15 @@ class SqliteSink:
             if not self._opened:
                 raise SinkError(f"{self.path}: the sink is not open")
             try:
-                self._add(self._current(), rows)
+                added = insert(self._current(), rows)
             except sqlite3.Error as error:
                 raise self._failed(error) from error
             except SinkError as error:
                 self._error = str(error)
                 raise
             self._error = ""
+            if added < len(rows):
+                self.figures["duplicates"] += len(rows) - added
             self._retain()
             if not self._opened:  # closed while this hung
                 self._disconnect()
@@ -138,13 +140,6 @@ class SqliteSink:
         if retention is not None:
             told["bytes"] = retention.bytes
         return told
-
-    def _add(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        added = connection.executemany(INSERT, rows).rowcount
-        connection.execute("COMMIT")
-        if added < len(rows):
-            self.figures["duplicates"] += len(rows) - added
 
     def _retain(self) -> None:
         if self._retention is None:

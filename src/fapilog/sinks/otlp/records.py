@@ -1,0 +1,179 @@
+"""Flat events as OTLP log records: the messages of opentelemetry-proto, filled in place.
+
+What goes where is the schema ``otel`` (:mod:`fapilog.processors.otel`: severity, ids, resource, scope, semantic
+conventions); here it becomes protobuf, with what only OTLP has: ``event_id`` is the attribute ``log.record.uid``, the
+field ``event_name`` or ``event.name`` is the record's event name.
+
+    resource_logs ── resource             service.name, host.name, process.pid …, the configured attributes
+        scope_logs ── scope               the logger's name
+            log_records                   in the order of the batch
+
+A new ``resource_logs`` or ``scope_logs`` begins wherever the resource or the logger changes, so that the order of the
+events is the order of the records.
+
+==========================  ==========================================================
+value of a field            AnyValue
+==========================  ==========================================================
+text                        string; lone surrogates as a visible escape (UTF-8 has none)
+True, False                 bool
+whole number                int; over 64 bits its decimal text
+other number                double; NaN and infinities as text, as in the JSON lines
+None                        the empty AnyValue
+list, object                array, key-value list
+anything else               as :func:`fapilog.coerce.to_plain` renders it
+==========================  ==========================================================
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+
+from fapilog.coerce import MAX_DEPTH, json_safe, to_plain
+from fapilog.event import EventDict
+from fapilog.processors.otel import otel
+
+RECORD_UID = "log.record.uid"
+EVENT_NAMES = ("event_name", "event.name")
+_NO_ID = frozenset({"0" * 32, "0" * 16})
+_INT64 = 1 << 63
+_FIXED64 = 1 << 64
+
+
+class _OddError(Exception):
+    """Raised for a value that protobuf does not take as it is."""
+
+
+def encode(events: Sequence[EventDict], extra: Mapping[str, Any], observed_ns: int) -> ExportLogsServiceRequest:
+    """Return the request for some events. Never raises for what an event holds.
+
+    Args:
+        events: Flat events.
+        extra: More attributes of the resource; what the event says itself wins.
+        observed_ns: The time at which they are handed on, nanoseconds since the epoch.
+    """
+    request = ExportLogsServiceRequest()
+    resource: Any = None
+    logger: Any = None
+    resource_logs: ResourceLogs | None = None
+    scope_logs: ScopeLogs | None = None
+    for event in events:
+        record = otel(event)
+        if resource_logs is None or record.get("Resource") != resource:
+            resource, scope_logs = record.get("Resource"), None
+            resource_logs = request.resource_logs.add()
+            _fill_attributes(resource_logs.resource.attributes, {**extra, **(resource or {})})
+        its_logger = record.get("InstrumentationScope", {}).get("Name", "")
+        if scope_logs is None or its_logger != logger:
+            logger = its_logger
+            scope_logs = resource_logs.scope_logs.add()
+            scope_logs.scope.name = _utf8(logger)
+        _add(scope_logs.log_records, event, record, observed_ns)
+    return request
+
+
+def _add(records: Any, event: EventDict, record: EventDict, observed_ns: int) -> None:
+    attributes = record.get("Attributes", {})
+    target: LogRecord = records.add(
+        observed_time_unix_nano=observed_ns,
+        severity_number=record["SeverityNumber"],
+        flags=record.get("TraceFlags", 0),
+    )
+    time_ns = int(record.get("Timestamp", 0))
+    if time_ns < _FIXED64:
+        target.time_unix_nano = time_ns
+    else:
+        attributes["timestamp"] = event["timestamp"]
+    for name, key in (("TraceId", "trace_id"), ("SpanId", "span_id")):
+        its_id = record.get(name)
+        if its_id is not None and its_id not in _NO_ID:
+            setattr(target, key, bytes.fromhex(its_id))
+    if "SeverityText" in record:
+        target.severity_text = _utf8(record["SeverityText"])
+    if "Body" in record:
+        _fill_value(target.body, record["Body"])
+    for name in EVENT_NAMES:
+        if attributes.get(name) and type(attributes[name]) is str:
+            target.event_name = _utf8(attributes.pop(name))
+            break
+    if type(attributes.get("event_id")) is str:
+        _put_uid(attributes)
+    _fill_attributes(target.attributes, attributes)
+
+
+def _put_uid(attributes: EventDict) -> None:
+    """Give the event's id its name in the semantic conventions; a field that has this name gets ``_`` appended."""
+    uid = attributes.pop("event_id")
+    if RECORD_UID in attributes:
+        name = RECORD_UID
+        while name in attributes:
+            name += "_"
+        attributes[name] = attributes.pop(RECORD_UID)
+    attributes[RECORD_UID] = uid
+
+
+def _fill_attributes(target: Any, attributes: EventDict) -> None:
+    try:
+        _fill_pairs(target, attributes, 0)
+    except (_OddError, UnicodeEncodeError):
+        del target[:]
+        _fill_pairs(target, json_safe({key: to_plain(value) for key, value in attributes.items()}), -MAX_DEPTH)
+
+
+def _fill_value(target: AnyValue, value: Any) -> None:
+    try:
+        _fill(target, value, 0)
+    except (_OddError, UnicodeEncodeError):
+        target.Clear()
+        _fill(target, json_safe(to_plain(value)), -MAX_DEPTH)
+
+
+def _fill_pairs(target: Any, pairs: EventDict, depth: int) -> None:
+    add = target.add
+    for key, value in pairs.items():
+        if type(key) is not str:
+            raise _OddError
+        kind = type(value)
+        pair = add(key=key).value
+        if kind is str:
+            pair.string_value = value
+        else:
+            _fill(pair, value, depth)
+
+
+def _fill(target: AnyValue, value: Any, depth: int) -> None:
+    kind = type(value)
+    if kind is str:
+        target.string_value = value
+    elif kind is bool:
+        target.bool_value = value
+    elif kind is int:
+        if -_INT64 <= value < _INT64:
+            target.int_value = value
+        elif -_FIXED64 < value < _FIXED64:
+            target.string_value = str(value)
+        else:
+            raise _OddError
+    elif kind is float:
+        if not math.isfinite(value):
+            raise _OddError
+        target.double_value = value
+    elif value is None:
+        return
+    elif depth > MAX_DEPTH or kind not in (dict, list):
+        raise _OddError
+    elif kind is dict:
+        target.kvlist_value.SetInParent()
+        _fill_pairs(target.kvlist_value.values, value, depth + 1)
+    else:
+        target.array_value.SetInParent()
+        add = target.array_value.values.add
+        for item in value:
+            _fill(add(), item, depth + 1)
+
+
+def _utf8(text: str) -> str:
+    return str(json_safe(text))

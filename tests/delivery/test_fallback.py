@@ -1,0 +1,170 @@
+"""What a sink could not deliver goes to another one."""
+
+from typing import Any
+
+import pytest
+
+from fapilog.delivery.fallback import Fallback, FallbackOptions, Late, Target
+from fapilog.delivery.wrapping import Honest, Plain
+from fapilog.errors import ConfigError, SinkError
+from fapilog.levels import LevelTable
+from fapilog.serializers.logfmt import LogfmtFormat
+from fapilog.testing.fakes import FakeClock, RecordingSink
+from tests.delivery.receivers import PlainReceiver, Receiver, batch_of
+
+
+def falling_back(receiver: Receiver, other: Any, form: Any = None, **parts: Any) -> Fallback:
+    parts = {"here": False, "takes_rejected": True, "clock": FakeClock(), **parts}
+    return Fallback(Honest(receiver), Target(other, form), **parts)
+
+
+@pytest.mark.asyncio
+async def test_only_what_was_not_taken_falls_back() -> None:
+    """In order, counted; the write counts as done."""
+    other = PlainReceiver(name="other")
+    fallback = falling_back(Receiver(SinkError("down", retryable=True, failed_indexes=[1, 3])), other)
+    await fallback.open()
+
+    await fallback.write(batch_of(range(5)))
+    await fallback.close()
+
+    assert other.numbers == [1, 3]
+    assert other.opened == other.closed == 1
+    assert fallback.figures == {"fell_back": 2}
+
+
+@pytest.mark.asyncio
+async def test_the_other_sink_gets_its_own_format() -> None:
+    """The events are serialised anew; what was redacted stays so."""
+    other = RecordingSink("other", "logfmt")
+    fallback = falling_back(Receiver(SinkError("down")), other, LogfmtFormat(LevelTable(), {}))
+    await fallback.open()
+
+    await fallback.write(batch_of([7]))
+    await fallback.close()
+
+    assert b"number=7" in other.lines[0]
+
+
+@pytest.mark.asyncio
+async def test_what_a_file_keeps_does_not_fall_back() -> None:
+    """With dead letters the refused event stays refused; the others go on."""
+    error = SinkError("x", retryable=True, failed_indexes=[0, 1], rejected={0: "bad"})
+    other = PlainReceiver(name="other")
+    fallback = falling_back(Receiver(error), other, takes_rejected=False)
+    await fallback.open()
+
+    with pytest.raises(SinkError) as caught:
+        await fallback.write(batch_of(range(3)))
+    await fallback.close()
+
+    assert other.numbers == [1]
+    assert caught.value.failed_indexes == {0}
+
+
+@pytest.mark.asyncio
+async def test_what_neither_takes_has_failed() -> None:
+    """The error names both reasons and every event."""
+    fallback = falling_back(
+        Receiver(SinkError("down")), PlainReceiver(SinkError("full", failed_indexes=[1]), name="other")
+    )
+    await fallback.open()
+
+    with pytest.raises(SinkError, match=r"down; and the fallback other: full") as caught:
+        await fallback.write(batch_of(range(3)))
+    await fallback.close()
+
+    assert caught.value.failed_indexes == {1}
+
+
+@pytest.mark.asyncio
+async def test_a_sink_that_cannot_be_opened_falls_back_and_is_tried_again() -> None:
+    """At most once a second; then it gets the events itself."""
+    clock = FakeClock()
+    receiver, other = Receiver(), PlainReceiver(name="other")
+    receiver.open_error = SinkError("no network", retryable=True)
+    said: list[str] = []
+    fallback = falling_back(receiver, other, clock=clock, say=said.append)
+    await fallback.open()
+
+    await fallback.write(batch_of([1]))
+    receiver.open_error = None
+    await fallback.write(batch_of([2]))
+    clock.advance(1)
+    await fallback.write(batch_of([3]))
+    await fallback.close()
+
+    assert other.numbers == [1, 2]
+    assert receiver.numbers == [3]
+    assert said == ["cannot be opened, events go to other: no network"]
+
+
+@pytest.mark.asyncio
+async def test_an_asynchronous_sink_can_be_the_other_one() -> None:
+    """It is written to on the same loop."""
+    other = Receiver(name="other")
+    fallback = falling_back(Receiver(SinkError("down")), other)
+    await fallback.open()
+
+    await fallback.write(batch_of([1]))
+    await fallback.close()
+
+    assert other.numbers == [1]
+
+
+def test_a_synchronous_sink_falls_back_at_once() -> None:
+    """Without a loop and without a thread."""
+    other = PlainReceiver(name="other")
+    plain = Plain(falling_back(PlainReceiver(SinkError("closed")), other, here=True))
+    plain.inner._opened = True  # type: ignore[attr-defined]
+
+    plain.write(batch_of([1]))
+
+    assert other.numbers == [1]
+
+
+@pytest.mark.asyncio
+async def test_a_late_sink_is_made_when_it_is_needed() -> None:
+    """Before that there is not even its directory; one that cannot be made fails with its own words."""
+    made: list[PlainReceiver] = []
+
+    def make() -> PlainReceiver:
+        made.append(PlainReceiver(name="late"))
+        return made[-1]
+
+    fallback = falling_back(Receiver(None, SinkError("down")), Late("late", make))
+    await fallback.open()
+    await fallback.write(batch_of([1]))
+    assert made == []
+    await fallback.write(batch_of([2]))
+    await fallback.close()
+
+    assert made[0].numbers == [2]
+
+
+@pytest.mark.asyncio
+async def test_a_late_sink_that_cannot_be_made_is_no_worse_than_none() -> None:
+    """The events have failed, with both reasons."""
+
+    def make() -> Any:
+        raise ConfigError("add_file(path): no")
+
+    fallback = falling_back(Receiver(SinkError("down")), Late("late", make))
+    await fallback.open()
+
+    with pytest.raises(SinkError, match="down; and the fallback late: add_file"):
+        await fallback.write(batch_of([1]))
+    await fallback.close()
+
+
+@pytest.mark.parametrize("to", ["", None, 3])
+def test_a_wrong_name_is_refused(to: Any) -> None:
+    """The error names the method."""
+    with pytest.raises(ConfigError, match="with_fallback"):
+        FallbackOptions(to)
+
+
+def test_a_slash_makes_a_file_of_it() -> None:
+    """Names of sinks have none."""
+    assert FallbackOptions("logs/x.log").path == "logs/x.log"
+    assert FallbackOptions("errors").path is None

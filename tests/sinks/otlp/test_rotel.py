@@ -1,0 +1,73 @@
+"""Through rotel, a real OpenTelemetry collector, over HTTP and gRPC."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fapilog.protocols import Batch
+from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.otlp.sink import OtlpSink
+from tests.processors.events import FAILED, PLAIN, SPAN_ID, STAMP_NS, TRACE_ID
+from tests.services.otlp import RotelServer
+
+pytestmark = pytest.mark.requires_service("rotel", module="rotel")
+
+
+@pytest.fixture(scope="module")
+def rotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RotelServer]:
+    with RotelServer(tmp_path_factory.mktemp("rotel")) as server:
+        yield server
+
+
+def batch_of(events: list[dict[str, Any]]) -> Batch:
+    return Batch([], lambda: events, len(events))
+
+
+async def send(options: OtlpOptions, *batches: Batch) -> OtlpSink:
+    sink = OtlpSink(options, environ={})
+    await sink.open()
+    try:
+        for batch in batches:
+            await sink.write(batch)
+    finally:
+        await sink.close()
+    return sink
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_a_collector_hands_on_every_event_in_order(rotel: RotelServer, protocol: Any, compression: Any) -> None:
+    """What goes into a real collector comes out of it: ids, severity, body, attributes, resource, in order."""
+    before = len(rotel.received())
+    endpoint = rotel.grpc_url if protocol == "grpc" else rotel.url
+    events = [
+        {**(FAILED if n % 2 else PLAIN), "sequence": n, "event_id": f"{protocol}-{n}", "odd": "\ud800", "big": 2**70}
+        for n in range(600)
+    ]
+    options = OtlpOptions(endpoint, protocol, compression=compression, resource={"team": "shop"})
+    asyncio.run(send(options, batch_of(events[:500]), batch_of(events[500:])))
+
+    found = rotel.wait_for(before + 600)[before:]
+
+    assert [event["sequence"] for event in found] == list(range(600))
+    assert [event["event_id"] for event in found] == [event["event_id"] for event in events]
+    plain, failed = found[0], found[1]
+    assert (plain["level"], plain["severity"], plain["message"]) == ("INFO", 9, "Order placed")
+    assert (plain["trace_id"], plain["span_id"], plain["time_ns"]) == (TRACE_ID, SPAN_ID, int(STAMP_NS))
+    assert (plain["coupon"], plain["total"], plain["paid"]) == (None, 12.5, True)
+    assert plain["items"] == PLAIN["items"]
+    assert plain["resource"] == {
+        "service.name": "shop",
+        "service.version": "1.2",
+        "deployment.environment.name": "prod",
+        "host.name": "web-1",
+        "process.pid": 4711,
+        "team": "shop",
+    }
+    assert (plain["odd"], plain["big"]) == ("\\ud800", str(2**70))
+    assert (failed["level"], failed["severity"], failed["trace_id"]) == ("ERROR", 17, "")
+    assert failed["exception.type"] == "shop.errors.Declined"
+    assert failed["exception.stacktrace"].startswith("Traceback")
