@@ -84,7 +84,8 @@ class OtlpServer:
 
     def _command(self) -> list[str]:
         where = [str(self.http_port), str(self.grpc_port), str(self.requests)]
-        return [sys.executable, str(Path(__file__).with_name("otlp_recorder.py")), *where]
+        # Without the script's folder on the path: a module beside it is named like one of the standard library.
+        return [sys.executable, "-P", str(Path(__file__).with_name("otlp_recorder.py")), *where]
 
     def _environ(self) -> dict[str, str]:
         return dict(os.environ)
