@@ -18,7 +18,7 @@ ROWS: dict[int, tuple[str, ...]] = {
         "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors",
         "event", "levels", "protocols", "units",
     ),
-    1: ("context", "metrics", "offload"),
+    1: ("context", "durable", "metrics", "offload"),
     2: ("enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),
     3: ("delivery", "sinks"),
     4: ("engine",),

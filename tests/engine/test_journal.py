@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fapilog.diagnostics import Diagnostics
+from fapilog.durable import directories
 from fapilog.engine.journal import files, store
 from fapilog.engine.journal.options import JournalOptions
 from fapilog.engine.journal.store import Journal
@@ -400,7 +401,7 @@ def test_a_place_that_cannot_serve_is_refused_and_said(tmp_path, monkeypatch, fa
             (tmp_path / "real").mkdir()
             root.symlink_to(tmp_path / "real")
             monkeypatch.setattr(os, "geteuid", lambda: 12345)
-            monkeypatch.setattr(files, "_ROOT_UID", 12345)
+            monkeypatch.setattr(directories, "_ROOT_UID", 12345)
             expected = "another user's symbolic link" if os.getuid() != 12345 else ""
     said: list[str] = []
     journal = Journal(JournalOptions(root, **SMALL), "app", Diagnostics(FakeClock(), said.append))

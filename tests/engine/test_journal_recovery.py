@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fapilog.engine.journal import files
-from fapilog.engine.journal.frames import HEADER_BYTES, OWNER_MAGIC, SEGMENT_MAGIC, Slot
+from fapilog.durable import directories as files
+from fapilog.durable.frames import HEADER_BYTES, OWNER_MAGIC, SEGMENT_MAGIC, Slot
 from tests.engine.journals import SPAN, crash, descriptors, journal_in, lines, recover, recovery_in, segments, settle
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the journal needs Linux")

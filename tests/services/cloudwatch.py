@@ -29,6 +29,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
+import orjson
+
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 
 REGION = "eu-central-1"
@@ -50,6 +52,7 @@ class CloudwatchServer:
 
     def __init__(self, folder: Path, now_ms: int | None = None) -> None:
         """Choose a port."""
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.file = folder / "acknowledged.jsonl"
         self.port = _free_port()
@@ -110,7 +113,7 @@ class CloudwatchServer:
     def calls(self, group: str | None = None) -> list[dict[str, Any]]:
         """Return the PutLogEvents that were acknowledged, in order: group, stream, token, events taken."""
         lines = self.file.read_bytes().splitlines() if self.file.exists() else []
-        return [call for call in map(json.loads, lines) if group in (None, call["group"])]
+        return [call for call in map(orjson.loads, lines) if group in (None, call["group"])]
 
     def received(self, group: str | None = None) -> list[dict[str, Any]]:
         """Return the events that were acknowledged, in order."""
@@ -181,7 +184,7 @@ class Recorder:
         if "status" in ordered:
             return _answer(start_response, ordered["status"], ordered["body"], ordered.get("headers"))
         if operation == "PutLogEvents":
-            return self._put(environ, start_response, json.loads(body))
+            return self._put(environ, start_response, orjson.loads(body))
         return self._application(environ, start_response)
 
     def _put(
@@ -194,8 +197,8 @@ class Recorder:
             return _answer(start_response, 400, {"__type": "InvalidParameterException", "message": problem})
         said: list[Any] = []
         # moto is given what it is to keep, and has nothing to reject.
-        environ["wsgi.input"] = BytesIO(raw := json.dumps({**request, "logEvents": valid}).encode())
-        environ["CONTENT_LENGTH"] = str(len(raw))
+        body = orjson.dumps({**request, "logEvents": valid})
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         answered = b"".join(self._application(environ, lambda status, headers, *_: said.extend((status, headers))))
         if not said[0].startswith("200"):
             start_response(*said)
@@ -206,10 +209,13 @@ class Recorder:
             "token": request.get("sequenceToken"),
             "events": valid,
         }
-        line = json.dumps(record).encode() + b"\n"
+        line = orjson.dumps(record) + b"\n"
         if os.write(self._descriptor, line) != len(line):
             raise OSError("a short write to the file of what was acknowledged")
-        return _answer(start_response, 200, {**json.loads(answered), **_rejected(events, now)})
+        answer = json.dumps({**json.loads(answered), **_rejected(events, now)}).encode()
+        kept = [(name, value) for name, value in said[1] if name.lower() != "content-length"]
+        start_response(said[0], [*kept, ("Content-Length", str(len(answer)))])
+        return [answer]
 
 
 def _problem(events: list[dict[str, Any]], valid: list[dict[str, Any]]) -> str:

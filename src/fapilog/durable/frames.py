@@ -1,13 +1,14 @@
-"""The journal's format: record frames in segments, and the 64-byte slots that describe a file.
+"""The format on disk of the journal and the spool: record frames in segments, 64-byte slots that describe a file.
 
     segment   slot │ slot │ frame frame frame … zeros        all numbers little-endian
-    frame     magic u32 │ crc32 u32 │ length u32 │ level u32 │ position u64 │ payload │ padding to 8 bytes
+    frame     magic u32 │ crc32 u32 │ length u32 │ tag u32 │ position u64 │ payload │ padding to 8 bytes
     slot      magic u32 │ version u32 │ generation u64 │ stream 16 bytes │ a, b, time u64 │ crc32 u32 │ 4 zeros
 
 A position counts the bytes of a stream, from one segment to the next. A frame is true only where its position says
 that it stands, and its checksum begins with a number of the stream that is never zero: neither zeros, nor what a
 segment held before, nor bytes of another stream, nor a frame inside a payload is taken for one. A slot stands twice, so
-that one of the two is whole at any moment; the one of the highest generation counts.
+that one of the two is whole at any moment; the one of the highest generation counts. The tag is a number of the user's:
+the journal keeps the level there, the spool the record's place in its segment.
 """
 
 import struct
@@ -31,10 +32,12 @@ _SLOT_SEED = 0x5EED_F0A9
 _STATE = struct.Struct("<II")
 _REST = struct.Struct("<IIQ")
 _FRAME = struct.Struct("<IIIIQ")
-_LEVEL_BITS = 0xFFFF_FFFF
+_TAG_BITS = 0xFFFF_FFFF
 SHORT_BYTES = 4096
 """What zlib is given at once: from 5 KiB on it gives the interpreter lock away."""
 _READ_AGAIN = 4
+
+_PADDING = tuple(bytes(-length % 8) for length in range(8))
 
 pack_state = _STATE.pack_into
 """Write the first eight bytes of a frame, which make it true: ``pack_state(buffer, offset, FRAME_MAGIC, checksum)``."""
@@ -47,9 +50,10 @@ class Slot(NamedTuple):
         magic: What kind of file it is.
         version: Of the format.
         generation: The higher of two counts.
-        stream: The random name of the journal that it belongs to.
+        stream: The random name of the stream that it belongs to.
         a: A segment: the position of its first byte. An owner: up to where all is settled.
-        b: A segment: how many bytes of positions it has. An owner: the process id.
+        b: A segment: how many bytes of positions it has (journal), the number of its first record (spool). An owner:
+            the process id (journal), the number of the record at ``a`` (spool).
         time_ns: When it was begun, wall clock.
     """
 
@@ -72,12 +76,12 @@ class Frame(NamedTuple):
 
     Attributes:
         end: The position behind it.
-        level: Its level number.
+        tag: Its number.
         payload: Its bytes.
     """
 
     end: int
-    level: int
+    tag: int
     payload: bytes
 
 
@@ -111,9 +115,9 @@ def frame_size(length: int) -> int:
     return (length + FRAME_BYTES + 7) & ~7
 
 
-def frame_body(payload: bytes, level: int, position: int) -> bytes:
+def frame_body(payload: bytes, tag: int, position: int) -> bytes:
     """Return a frame without its first eight bytes."""
-    return _REST.pack(len(payload), level & _LEVEL_BITS, position) + payload
+    return _REST.pack(len(payload), tag & _TAG_BITS, position) + payload
 
 
 def checksum(body: bytes, seed: int) -> int:
@@ -124,7 +128,14 @@ def checksum(body: bytes, seed: int) -> int:
     return seed
 
 
-def scan(data: bytes, base: int, begin: int, seed: int) -> Iterator[Frame | None]:
+def frame(payload: bytes, tag: int, position: int, seed: int) -> bytes:
+    """Return a whole frame with its padding."""
+    rest = _REST.pack(len(payload), tag, position)
+    check = crc32(payload, crc32(rest, seed))
+    return b"".join((_STATE.pack(FRAME_MAGIC, check), rest, payload, _PADDING[len(payload) & 7]))
+
+
+def scan(data: bytes, base: int, begin: int, seed: int, at: int = HEADER_BYTES) -> Iterator[Frame | None]:
     """Yield the records of a segment from a position on, in order, and None for each that is damaged.
 
     After damage it goes on at the next frame that is true; the work is bounded whatever the bytes are.
@@ -134,18 +145,18 @@ def scan(data: bytes, base: int, begin: int, seed: int) -> Iterator[Frame | None
         base: The position of the first byte behind the header.
         begin: Records that begin before this position are passed over.
         seed: See :func:`seed_of`.
+        at: Where in the data to begin; 0 if it is a part of a file without the header.
     """
-    at = HEADER_BYTES
     budget = _READ_AGAIN * len(data)
     while at >= 0 and at + FRAME_BYTES <= len(data) and budget > 0:
-        magic, check, length, level, position = _FRAME.unpack_from(data, at)
+        magic, check, length, tag, position = _FRAME.unpack_from(data, at)
         end = at + FRAME_BYTES + length
         if magic == FRAME_MAGIC and position == base + at - HEADER_BYTES:
             budget -= length if end <= len(data) else 0
             if length and end <= len(data) and crc32(memoryview(data)[at + 8 : end], seed) == check:
                 size = frame_size(length)
                 if position >= begin:
-                    yield Frame(position + size, level, data[at + FRAME_BYTES : end])
+                    yield Frame(position + size, tag, data[at + FRAME_BYTES : end])
                 at += size
                 continue
             if position >= begin:

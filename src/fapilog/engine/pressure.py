@@ -24,6 +24,8 @@ DOWN = 0.1
 SLOW_SECONDS = 0.1
 HOLD_SECONDS = 0.3
 LONGEST_HOLD_SECONDS = 60.0
+REGRET_SECONDS = 5.0
+"""A step up so soon after a step down takes it back."""
 TICK_SECONDS = 0.05
 _CRITICAL = 3
 
@@ -138,8 +140,8 @@ class Pressure:
         }
 
     def _rise(self, wanted: int, now: float) -> None:
-        if now - self._fell_at < 2 * self._hold:
-            self._hold = min(2 * self._hold, LONGEST_HOLD_SECONDS)
+        soon = now - self._fell_at < max(REGRET_SECONDS, 4 * self._hold)
+        self._hold = min(2 * self._hold, LONGEST_HOLD_SECONDS) if soon else HOLD_SECONDS
         self._set(wanted)
 
     def _fall(self, now: float) -> None:
@@ -148,9 +150,6 @@ class Pressure:
         elif now - self._calm_since >= self._hold:
             self._calm_since = self._fell_at = now
             self._set(self.level - 1)
-            if self.level == 0 and self._hold > HOLD_SECONDS:
-                # Forgotten little by little: what swings comes back within the time held.
-                self._hold = max(HOLD_SECONDS, self._hold / 2)
 
     def _set(self, level: int) -> None:
         self.level = level

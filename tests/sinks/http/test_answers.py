@@ -108,7 +108,7 @@ async def test_informational_answers_are_passed_over():
     ],
 )
 def test_retry_after(value, seconds):
-    """Seconds and dates count up to five minutes, the longest of several; what is in the past is now, garbage nothing."""
+    """Seconds and dates count up to five minutes, the longest of several; the past is now, garbage is nothing."""
     assert parse_retry_after(value, NOW) == seconds
 
 

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from fapilog.errors import SinkError
 from fapilog.sinks.http.options import HttpOptions
 from fapilog.sinks.http.sink import HttpSink
 from fapilog.testing.contracts import SINK_CHECKS, SinkTarget

@@ -92,15 +92,15 @@ def moment(second: float) -> datetime.datetime:
         ({"until": "2026-11-21T09:00:01Z"}, [0]),
         ({"since": BASE + 1, "until": BASE + 4}, [3, 2, 1]),
         ({"since": BASE + 4, "until": BASE + 1}, []),
-        ({"since": -1e9, "until": 9e12}, [5, 4, 3, 2, 1, 0]),
+        ({"since": -1e9, "until": 8e12}, [5, 4, 3, 2, 1, 0]),
         ({"text": "refused"}, [1]),
         ({"text": "BANK Refused"}, [1]),
         ({"text": "bank"}, [3, 1]),
         ({"text": "ConnectionError"}, [3]),
         ({"text": "refus"}, []),
         ({"text": "refus*"}, [1]),
-        ({"text": "zazołc JAZN"}, []),
-        ({"text": "gesla jazn"}, []),
+        ({"text": "zazołc JAZN"}, [2]),
+        ({"text": "gesla jazn"}, [2]),
         ({"text": "user-id"}, [4]),
         ({"text": "id-user"}, []),
         ({"text": "NOT"}, [4]),
@@ -142,7 +142,7 @@ def test_events_come_back_as_they_were_logged(path):
         ({"since": datetime.datetime(2026, 11, 21)}, r"query\(since\).*time zone"),  # noqa: DTZ001 - the case
         ({"until": math.nan}, r"query\(until\).*nan"),
         ({"until": math.inf}, r"query\(until\).*inf"),
-        ({"until": 10**400}, r"query\(until\)"),
+        pytest.param({"until": 10**400}, r"query\(until\)", id="huge"),
         ({"until": 1e13}, r"query\(until\)"),
         ({"until": True}, r"query\(until\).*True"),
         ({"until": [1]}, r"query\(until\)"),
@@ -178,7 +178,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:30].encode("unicode_escape").decode())
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("condition", ["request_id", "trace_id", "logger"])
 def test_no_text_is_a_piece_of_sql(tmp_path, condition, text):
     """Only the event with that very text is found, and nothing happens to the others."""

@@ -7,7 +7,7 @@
     next start ── recover ── records above the watermark, oldest first
 
 An append is a store into memory that is mapped from a file: no system call, no lock, and the interpreter lock is not
-given away. ``options`` checks the settings, ``frames`` is the format, ``frontier`` works out how far everything is
-settled, ``files`` makes private directories and segments, ``store`` is the journal, ``recovery`` reads what dead
-processes have left. Linux only; elsewhere opening it says so, and the engine goes on without.
+given away. ``options`` checks the settings, ``frontier`` works out how far everything is settled, ``files`` makes
+mapped segments, ``store`` is the journal, ``recovery`` reads what dead processes have left; the format and the private
+directories are those of ``fapilog.durable``. Linux only; elsewhere opening it says so, and the engine goes on without.
 """

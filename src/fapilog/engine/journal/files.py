@@ -13,55 +13,41 @@ not mapped; nor is anything on a network or copy-on-write file system. Nobody el
 import errno
 import mmap
 import os
-import re
-import socket
-import stat
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from fapilog.diagnostics import attempt
-from fapilog.engine.journal.frames import HEADER_BYTES, OWNER_MAGIC, SEGMENT_MAGIC, VERSION, Slot, read_slot
+from fapilog.durable import directories
+from fapilog.durable.directories import NEW_FILE, SEGMENT, Claimed, give_up, make_directory, remove_directory, safe_name
+from fapilog.durable.frames import HEADER_BYTES, OWNER_MAGIC, SEGMENT_MAGIC, VERSION, Slot, read_slot
 
-if sys.platform != "win32":
-    import fcntl
-
-LOCK = "LOCK"
-SEGMENT = ".seg"
-BAD = ".bad"
 OWNER_BYTES = 4096
 _PAGE = 4096
 _PAGES_AT_ONCE = 16
-_TRIES = 10
-_NAME = re.compile(r"\d{20}-[A-Za-z0-9._-]*-\d+-[0-9a-f]{8}")
-_ODD = re.compile(r"[^A-Za-z0-9._]+")
 _MOUNTS = "/proc/self/mountinfo"
 _UNFIT = frozenset({
     "9p", "afs", "bcachefs", "btrfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "gfs2", "lustre", "ncpfs", "nfs",
     "nfs4", "smb3", "smbfs", "zfs",
 })  # fmt: skip
-_ROOT_UID = 0
-_FILE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-_DIRECTORY = os.O_RDONLY | _FILE | getattr(os, "O_DIRECTORY", 0)
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE
 
 
 class Owner:
     """A locked directory of this process. :meth:`mark` is a store; the rest makes system calls."""
 
-    def __init__(self, root: Path, name: str, fd: int, lock_fd: int, slot: Slot) -> None:
+    def __init__(self, path: Path, claimed: Claimed, slot: Slot) -> None:
         """Take a directory that is open and locked, and write who has it.
 
         Raises:
             OSError: If the room for the watermark cannot be reserved.
         """
-        self.path = root / name
-        self.fd = fd
-        self.lock_fd = lock_fd
+        self.path = path
+        self.fd = claimed.fd
+        self._claimed = claimed
         self._slot = slot
-        os.posix_fallocate(lock_fd, 0, OWNER_BYTES)
-        self._memory = mmap.mmap(lock_fd, OWNER_BYTES)
+        os.posix_fallocate(claimed.lock_fd, 0, OWNER_BYTES)
+        self._memory = mmap.mmap(claimed.lock_fd, OWNER_BYTES)
         self._memory[:HEADER_BYTES] = slot.pack() * 2
 
     @property
@@ -83,18 +69,13 @@ class Owner:
 
     def release(self) -> None:
         """Give up the lock for the next owner."""
-        if sys.platform != "win32":
-            with suppress(OSError):
-                # Copies of the descriptor in forked children would hold it otherwise.
-                fcntl.flock(self.lock_fd, fcntl.LOCK_UN)
-        self.forget()
+        self._memory.close()
+        give_up(self._claimed)
 
     def forget(self) -> None:
         """Let go without giving up the lock, which the parent of a forked child still has."""
         self._memory.close()
-        for fd in (self.lock_fd, self.fd):
-            with suppress(OSError):
-                os.close(fd)
+        directories.close_all(self._claimed)
 
 
 class Segment:
@@ -114,7 +95,7 @@ class Segment:
         self.name = f"{number:012d}{SEGMENT}"
         self._owner = owner
         self._generation = 0
-        fd = os.open(self.name, _NEW, 0o600, dir_fd=owner.fd)
+        fd = os.open(self.name, NEW_FILE, 0o600, dir_fd=owner.fd)
         try:
             os.posix_fallocate(fd, 0, size)
             self.memory = mmap.mmap(fd, size)
@@ -152,7 +133,7 @@ def default_directory(service: str) -> Path:
     if not state.is_absolute():
         home, _ = attempt(Path.home)
         state = (home or Path("/")) / ".local/state"
-    return state / "fapilog" / (_ODD.sub("_", service).strip(".") or "service")
+    return state / "fapilog" / (safe_name(service) or "service")
 
 
 def make_root(root: Path) -> None:
@@ -163,10 +144,7 @@ def make_root(root: Path) -> None:
     """
     if not hasattr(os, "posix_fallocate") or sys.platform != "linux":
         raise OSError(errno.ENOTSUP, "the journal needs Linux")
-    root.mkdir(0o700, parents=True, exist_ok=True)
-    state = root.lstat()
-    if stat.S_ISLNK(state.st_mode) and state.st_uid not in (_ROOT_UID, os.geteuid()):
-        raise OSError(errno.ELOOP, "the journal's directory is another user's symbolic link")
+    directories.make_root(root, "the journal's")
     kind = file_system(root)
     if kind in _UNFIT:
         raise OSError(errno.ENOTSUP, f"on a file system of type {kind} room cannot be reserved, choose another place")
@@ -190,84 +168,17 @@ def make_owner(root: Path) -> Owner:
     Raises:
         OSError: If that cannot be done.
     """
-    for _ in range(_TRIES):
-        now = time.time_ns()
-        host = _ODD.sub("_", socket.gethostname())[:40]
-        name = f"{now:020d}-{host}-{os.getpid()}-{os.urandom(4).hex()}"
-        (root / name).mkdir(0o700)
-        claimed = claim_directory(root, name)
-        # Another process may have found it before it was locked, and may have cleared it away.
-        if claimed is None:
-            continue
-        slot = Slot(OWNER_MAGIC, VERSION, 1, os.urandom(16), 0, os.getpid(), now)
-        try:
-            return Owner(root, name, *claimed, slot)
-        except (OSError, ValueError):
-            remove_directory(root / name, claimed[0])
-            close_all(claimed)
-            raise
-    raise OSError(errno.EBUSY, "other processes keep taking the journal's directory away")
-
-
-def claim_directory(root: Path, name: str) -> tuple[int, int] | None:
-    """Open and lock a private directory; return its descriptor and the lock's, or None if it has an owner."""
-    fds: list[int] = []
+    name, claimed = make_directory(root)
+    slot = Slot(OWNER_MAGIC, VERSION, 1, os.urandom(16), 0, os.getpid(), time.time_ns())
     try:
-        fds.append(os.open(root / name, _DIRECTORY))
-        state = os.fstat(fds[0])
-        if state.st_uid == os.geteuid() and not state.st_mode & 0o077:
-            fds.append(os.open(LOCK, os.O_RDWR | os.O_CREAT | _FILE, 0o600, dir_fd=fds[0]))
-            if _try_lock(fds[1]) and _is_at(fds[0], fds[1]):
-                return fds[0], fds[1]
-    except OSError:
-        # It is gone, or not ours to open.
-        pass
-    close_all(fds)
-    return None
-
-
-def directories(root: Path) -> list[str]:
-    """Return the names of the processes' directories, oldest first."""
-    try:
-        return sorted(path.name for path in root.iterdir() if _NAME.fullmatch(path.name))
-    except OSError:
-        return []
-
-
-def remove_directory(path: Path, fd: int) -> None:
-    """Delete the journal's files in a directory, and itself if nothing else is in it. The lock's file goes last."""
-    with suppress(OSError):
-        names = sorted(os.listdir(fd), key=lambda name: name == LOCK)
-        for name in names:
-            if name == LOCK or name.endswith(SEGMENT):
-                os.unlink(name, dir_fd=fd)
-        path.rmdir()
+        return Owner(root / name, claimed, slot)
+    except (OSError, ValueError):
+        remove_directory(root / name, claimed.fd)
+        directories.close_all(claimed)
+        raise
 
 
 def read_owner(lock_fd: int) -> tuple[bytes, Slot | None]:
     """Return the beginning of a lock's file, and what it says if that is whole."""
     data = os.pread(lock_fd, HEADER_BYTES, 0)
     return data, read_slot(data, OWNER_MAGIC)
-
-
-def close_all(fds: tuple[int, ...] | list[int]) -> None:
-    """Close descriptors."""
-    for fd in fds:
-        with suppress(OSError):
-            os.close(fd)
-
-
-def _try_lock(fd: int) -> bool:
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _is_at(directory_fd: int, lock_fd: int) -> bool:
-    """Tell whether the lock that we hold is the one that others will find."""
-    there, here = os.stat(LOCK, dir_fd=directory_fd, follow_symlinks=False), os.fstat(lock_fd)
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)

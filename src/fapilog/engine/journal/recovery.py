@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fapilog.diagnostics import Diagnostics
-from fapilog.engine.journal.files import (
+from fapilog.durable.directories import (
     BAD,
+    PRIVATE_FILE,
     SEGMENT,
     claim_directory,
     close_all,
     directories,
-    read_owner,
+    listed,
     remove_directory,
 )
-from fapilog.engine.journal.frames import (
+from fapilog.durable.frames import (
     HEADER_BYTES,
     OWNER_MAGIC,
     SEGMENT_MAGIC,
@@ -35,10 +36,11 @@ from fapilog.engine.journal.frames import (
     scan,
     seed_of,
 )
+from fapilog.engine.journal.files import read_owner
 from fapilog.engine.journal.options import LARGEST_SEGMENT
 
 _READ_AT_ONCE = 1 << 20
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDONLY | PRIVATE_FILE
 
 
 class Recovered(NamedTuple):
@@ -137,7 +139,7 @@ class Recovery:
                 self.damaged += 1
             elif frame.end > orphan.position:
                 orphan.position = frame.end
-                yield Recovered(frame.level, frame.payload)
+                yield Recovered(frame.tag, frame.payload)
         orphan.done.append(segment.name)
 
     def _quarantine(self, text: str, path: Path, name: str) -> None:
@@ -183,7 +185,7 @@ class _Orphan:
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Return the names and beginnings of its segments."""
-        names = [name for name in _listed(self._fd) if name.endswith(SEGMENT)]
+        names = [name for name in listed(self._fd) if name.endswith(SEGMENT)]
         return [(name, self._read(name, HEADER_BYTES)) for name in sorted(names)]
 
     def content(self, name: str) -> bytes:
@@ -204,7 +206,7 @@ class _Orphan:
                 os.unlink(self.done[-1], dir_fd=self._fd)
                 self.done.pop()
         if self.finished:
-            if not any(name.endswith(SEGMENT) for name in _listed(self._fd)):
+            if not any(name.endswith(SEGMENT) for name in listed(self._fd)):
                 remove_directory(self.path, self._fd)
             self.release()
 
@@ -230,10 +232,3 @@ class _Orphan:
             finally:
                 os.close(fd)
         return b"".join(pieces)
-
-
-def _listed(fd: int) -> list[str]:
-    try:
-        return os.listdir(fd)
-    except OSError:
-        return []

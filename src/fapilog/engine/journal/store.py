@@ -11,8 +11,7 @@ from zlib import crc32
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.diagnostics import Diagnostics, describe
-from fapilog.engine.journal.files import Owner, Segment, default_directory, make_owner, make_root
-from fapilog.engine.journal.frames import (
+from fapilog.durable.frames import (
     FRAME_BYTES,
     FRAME_MAGIC,
     HEADER_BYTES,
@@ -22,6 +21,7 @@ from fapilog.engine.journal.frames import (
     pack_state,
     seed_of,
 )
+from fapilog.engine.journal.files import Owner, Segment, default_directory, make_owner, make_root
 from fapilog.engine.journal.frontier import SIZE_BITS, Claim, Frontier
 from fapilog.engine.journal.options import JournalOptions
 from fapilog.engine.journal.recovery import Recovery

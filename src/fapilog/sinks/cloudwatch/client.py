@@ -108,8 +108,7 @@ class LogsClient:
             answer: Mapping[str, Any] = self._client.put_log_events(**self._names, **token, logEvents=sent)
         finally:
             self._body = b""
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        if "json" not in headers.get("content-type", ""):
+        if not _is_of_the_service(answer):
             # boto3 takes any answer with status 200 for a success, also the page of a proxy.
             raise SinkError("the answer did not come from CloudWatch", retryable=True)
         if self._token is not None:
@@ -174,6 +173,13 @@ def _boto_client(options: CloudwatchOptions, timeout: float) -> Any:
         user_agent_extra=f"fapilog/{__version__}",
     )
     return session.client("logs", endpoint_url=options.endpoint_url, config=config)
+
+
+def _is_of_the_service(answer: Mapping[str, Any]) -> bool:
+    """Return whether an answer has a mark of the service, or of what imitates it: moto gives no id and says text."""
+    meta = answer.get("ResponseMetadata", {})
+    content_type = meta.get("HTTPHeaders", {}).get("content-type", "")
+    return "RequestId" in meta or "nextSequenceToken" in answer or "json" in content_type
 
 
 def _answer_token(error: ClientError) -> str | None:

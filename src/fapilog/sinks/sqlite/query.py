@@ -1,7 +1,6 @@
 """Reading the events of a database, while others write it or nobody does."""
 
 import datetime
-import math
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ Moment = datetime.datetime | str | float
 _BUSY_SECONDS = 5.0
 _ALL = -1
 _MICROSECONDS = 1_000_000
+_FURTHEST_SECONDS = 9e12  # in microseconds that is what fits into 64 bits
 _MOMENT = 'a datetime with a time zone, text of RFC 3339 such as "2026-11-21T09:00:00Z", or seconds since 1970'
 
 
@@ -156,8 +156,8 @@ def _moment(moment: Moment, where: str) -> int:
         if moment.utcoffset() is None:
             raise ConfigError.wrong(where, moment, _MOMENT)
         return microseconds(moment)
-    usable = isinstance(moment, int | float) and not isinstance(moment, bool) and math.isfinite(moment)
-    if not usable or abs(moment) >= (1 << 63) / _MICROSECONDS:
+    # NaN is not less than anything.
+    if isinstance(moment, bool) or not isinstance(moment, int | float) or not abs(moment) < _FURTHEST_SECONDS:
         raise ConfigError.wrong(where, moment, _MOMENT)
     return round(moment * _MICROSECONDS)
 

@@ -4,7 +4,7 @@
     by size   pages in use > what max_bytes leaves beside the write-ahead log
 
 Removed rows leave free pages in the file, which the next events use. What is more than the limit, or than a quarter of
-the file, is given back to the file system a megabyte at a time (``auto_vacuum = incremental``).
+the file, is given back to the file system 256 KiB at a time (``auto_vacuum = incremental``).
 """
 
 import sqlite3
@@ -15,7 +15,8 @@ from fapilog.clock import Clock
 
 _AT_ONCE = 200
 _SECONDS = 0.02
-_PAGES_AT_ONCE = 256
+_PAGES_AT_ONCE = 64
+_LEAST_FREE = 256
 _LOG_SHARE = 4
 _LOG_MOST = 4 * 1024 * 1024
 _BATCH_SHARE = 8
@@ -26,6 +27,7 @@ _BY_AGE = (
     "DELETE FROM events WHERE id IN (SELECT id FROM events INDEXED BY events_time WHERE time < ? ORDER BY time LIMIT ?)"
 )
 _OLDEST = "DELETE FROM events WHERE id IN (SELECT id FROM events INDEXED BY events_time ORDER BY time, id LIMIT ?)"
+_PAGES = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
 class Rules(NamedTuple):
@@ -58,7 +60,7 @@ class Retention:
         self._clock = clock
         self._connection = connection
         self._figures = figures
-        self._page = self._number("PRAGMA page_size")
+        self._page = int(connection.execute("PRAGMA page_size").fetchone()[0])
         self._limit: int | None = None
         if rules.max_bytes is not None:
             self._limit = (rules.max_bytes - rules.log_bytes - rules.batch_bytes - _INDEX_OF_LOG) // self._page
@@ -91,9 +93,8 @@ class Retention:
         return gone
 
     def _give_back(self) -> None:
-        pages = self._number("PRAGMA page_count")
-        free = self._number("PRAGMA freelist_count")
-        excess = max(pages - self._limit if self._limit is not None else 0, free - max(pages // 4, _PAGES_AT_ONCE))
+        pages, free = self._pages()
+        excess = max(pages - self._limit if self._limit is not None else 0, free - max(pages // 4, _LEAST_FREE))
         count = min(free, excess, _PAGES_AT_ONCE)
         if count > 0:
             # Not execute: it would stop after the first page, as each is a step of the statement.
@@ -102,7 +103,10 @@ class Retention:
         self.bytes = pages * self._page
 
     def _used(self) -> int:
-        return self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")
+        pages, free = self._pages()
+        return pages - free
 
-    def _number(self, sql: str) -> int:
-        return int(self._connection.execute(sql).fetchone()[0])
+    def _pages(self) -> tuple[int, int]:
+        """Return how many pages the file has, and how many of them are free."""
+        pages, free = self._connection.execute(_PAGES).fetchone()
+        return int(pages), int(free)

@@ -6,8 +6,8 @@ from zlib import crc32
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog.engine.journal import frames
-from fapilog.engine.journal.frames import (
+from fapilog.durable import frames
+from fapilog.durable.frames import (
     FRAME_MAGIC,
     HEADER_BYTES,
     OWNER_MAGIC,
