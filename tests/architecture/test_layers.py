@@ -65,6 +65,7 @@ OUTSIDE_BY_PART: dict[str, frozenset[str]] = {
 }
 LOADERS = {
     ("fapilog", "__getattr__"): "public names that need pydantic or the engine; the table beside it is read as imports",
+    ("fapilog.config.sink_parts", "_load"): "a remote sink's module, and with it a library that may be missing",
     ("fapilog._runtime", "_load"): "the engine's modules at the first event; its callers' literals are read as imports",
 }
 FRAMEWORKS = frozenset({"fastapi", "starlette", "litestar", "uvicorn", "gunicorn"})

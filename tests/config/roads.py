@@ -6,7 +6,7 @@ from typing import Any
 
 from fapilog.config.options import STAGES
 from fapilog.config.settings import Settings
-from fapilog.config.table import Line, lines
+from fapilog.config.table import EXAMPLES, Line, lines
 from fapilog.fastapi import FastAPIBuilder
 
 LINES = lines()
@@ -48,7 +48,7 @@ def by_method(line: Line, value: Any) -> FastAPIBuilder:
     else:
         assert parameter in signature.parameters, line
         others = {
-            name: NEEDED[name]
+            name: _need(line.part, name)
             for name, it in signature.parameters.items()
             if name != parameter
             and it.default is inspect.Parameter.empty
@@ -63,7 +63,12 @@ TOGETHER: dict[str, dict[str, Any]] = {"with_sampling": {"rate": 0.5}}
 """What a method's other parameters do not do without, although each has a default."""
 NEEDED: dict[str, Any] = {
     "path": "app.log", "policy": "wait", "per_second": 5, "rate": 0.5, "directory": "spool", "to": "logs/other.log",
+    "group": "logs", "servers": "localhost:9092", "topic": "logs",
 }  # fmt: skip
+
+
+def _need(part: str, option: str) -> Any:
+    return EXAMPLES.get(f"{part}.{option}", NEEDED.get(option))
 
 
 def needed(line: Line) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def needed(line: Line) -> dict[str, Any]:
     if line.part == "sampling" and line.option not in ("rate", "target_per_second"):
         return {"rate": 0.5}
     return {
-        other.option: NEEDED[other.option]
+        other.option: _need(other.part, other.option)
         for other in LINES
         if other.part == line.part and other.default == "needed" and other.option != line.option
     }
@@ -80,7 +85,7 @@ def needed(line: Line) -> dict[str, Any]:
 def variables_of(line: Line, text: str) -> dict[str, str]:
     """Return the variables that say an option and what its part cannot do without."""
     others = {
-        other.variable: str(NEEDED[other.option])
+        other.variable: str(_need(other.part, other.option))
         for other in LINES
         if other.part and other.part == line.part and other.default == "needed"
     }

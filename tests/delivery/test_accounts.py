@@ -1,9 +1,11 @@
 """The books: an event counts once for the engine, whatever its sinks do, in whatever pieces they do it."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, Accounts, SinkAccount
+from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, SPOOLED, Accounts, SinkAccount
 from fapilog.delivery.slices import Slice
 
 outcomes = st.sampled_from([DELIVERED, DROPPED, FAILED])
@@ -41,3 +43,33 @@ def test_an_event_counts_once_and_by_its_worst_outcome(sinks: int, first: list[s
     assert books.failed.total() == worst.count(FAILED)
     for account, fate in zip(accounts, fates, strict=True):
         assert (account.delivered, account.offered, account.settled) == (fate.count(DELIVERED), count, count)
+
+
+def test_what_waits_on_disk_is_in_flight_until_it_is_delivered() -> None:
+    """Spooled events are neither delivered nor lost; the identity holds at every step, for the engine and the sink."""
+    accounts = Accounts()
+    account = accounts.sinks.setdefault("remote", SinkAccount())
+    piece = Slice(None, [{}] * 10, [20] * 10, lambda _: [])
+    accounts.open_slice(piece, 10, Counter(), [account])
+
+    def row() -> tuple[int, ...]:
+        figures = accounts.figures(10, Counter())
+        sink = figures["sinks"]["remote"]
+        for it in (figures, sink):
+            lost = sum(it["dropped"].values()) + sum(it["failed"].values())
+            assert it["delivered"] + lost + it["in_flight"] == 10
+            assert min(it["delivered"], it["in_flight"], it["spooled"]) >= 0
+        return sink["delivered"], sink["spooled"], figures["delivered"], figures["in_flight"]
+
+    accounts.keep(account, SPOOLED, 10, "")
+    assert row() == (0, 0, 0, 10)
+    accounts.settle(piece, range(10), account, DELIVERED)
+    assert row() == (0, 10, 0, 10)
+    accounts.keep(account, DELIVERED, 4, "")
+    assert row() == (4, 6, 4, 6)
+    accounts.keep(account, DROPPED, 3, "spool_full")
+    assert row() == (4, 3, 4, 3)
+    accounts.keep(account, FAILED, 1, "RejectedError")
+    accounts.keep(account, DELIVERED, 2, "")
+    assert row() == (6, 0, 6, 0)
+    assert accounts.figures(10, Counter())["dropped"] == {"spool_full": 3}

@@ -72,10 +72,10 @@ class CloudwatchServer:
         # -P: the modules beside this file are named like those of the standard library and of clients.
         command = [sys.executable, "-P", __file__, str(self.port), str(self.file), str(self._now_ms or "")]
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+            process = self._process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"moto did not start: {(self.folder / 'server.log').read_text()[-2000:]}")
             time.sleep(0.05)

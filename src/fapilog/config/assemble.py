@@ -190,12 +190,13 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
     if options.circuit_breaker is not None:
         wrapped = Breaker(wrapped, options.circuit_breaker, say=say)
     if asynchronous:
-        waits_for_target = target is not None and spool is None
-        wrapped = Retry(Splitting(wrapped), options.retry, endless=spool is not None, passes_open=waits_for_target)
+        passes_open = target is not None and spool is None
+        retry = options.retry
+        wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say)
     if asynchronous and letters is not None:
         wrapped = DeadLetters(wrapped, letters, say=say)
     if asynchronous and spool is not None:
-        wrapped = Spooling(wrapped, SpoolStore(spool, sink.name, SYSTEM_CLOCK), form, deliver.record_form, say)
+        wrapped = Spooling(wrapped, SpoolStore(spool, sink.name, SYSTEM_CLOCK, say), form, deliver.record_form, say)
     if target is not None:
         takes_rejected = not asynchronous or letters is None
         wrapped = Fallback(wrapped, target, here=not asynchronous, takes_rejected=takes_rejected, say=say)

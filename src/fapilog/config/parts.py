@@ -1,12 +1,19 @@
 """The parts that are configured here and have no module of their own: the built-in sinks."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from fapilog import checks
 from fapilog.errors import ConfigError
 from fapilog.protocols import Sink
+from fapilog.sinks.cloudwatch.options import CloudwatchOptions
+from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.redis.options import RedisOptions
+from fapilog.sinks.sqlite.options import SqliteOptions
+from fapilog.sinks.webhook.options import WebhookOptions
 from fapilog.units import parse_duration, parse_size
 
 FORMATS = ("auto", "json", "pretty", "logfmt")
@@ -82,4 +89,32 @@ class FileOptions:
         checks.text(self.name, "add_file(name)")
 
 
-SinkChoice = StdoutOptions | FileOptions | Sink
+SinkChoice = (
+    StdoutOptions
+    | FileOptions
+    | HttpOptions
+    | WebhookOptions
+    | CloudwatchOptions
+    | SqliteOptions
+    | OtlpOptions
+    | RedisOptions
+    | Sink
+)
+"""What ``Options.sinks`` holds: the options of a sink, or one of the user's own."""
+
+KINDS: Mapping[str, type] = {
+    "stdout": StdoutOptions,
+    "file": FileOptions,
+    "http": HttpOptions,
+    "webhook": WebhookOptions,
+    "cloudwatch": CloudwatchOptions,
+    "sqlite": SqliteOptions,
+    "otlp": OtlpOptions,
+    "redis": RedisOptions,
+}
+"""The sinks that options and variables can say, by the name of their part."""
+
+
+def kind_of(choice: SinkChoice) -> str | None:
+    """Return the name of the kind of a sink's options; None for a sink of the user's own."""
+    return next((kind for kind, options in KINDS.items() if isinstance(choice, options)), None)

@@ -1,18 +1,126 @@
 """The builders' methods for sinks that send events elsewhere; each takes the options of its sink."""
 
 import os
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from fapilog.config.base import Filling
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
+from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.redis.options import RedisOptions
 from fapilog.sinks.sqlite.options import SqliteOptions
+from fapilog.sinks.webhook.options import WebhookOptions
 
 
 class RemoteSinkMethods(Filling):
     """One method for each kind of sink. Each needs the extra of its name, such as ``pip install 'fapilog[http]'``."""
 
     # --- http
+    def add_http(  # noqa: PLR0913 - the options of the sink
+        self,
+        url: str,
+        *,
+        method: Literal["POST", "PUT"] = "POST",
+        format: Literal["jsonl", "array"] = "jsonl",  # noqa: A002 - what it is called
+        compression: Literal["none", "gzip", "zstd"] = "none",
+        headers: Mapping[str, str] = {},
+        bearer: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        ca_file: str | None = None,
+        verify: bool = True,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        timeout: float | str = "10s",
+        allow_insecure: bool = False,
+        name: str = "http",
+    ) -> Self:
+        """Send batches of events to a URL; a batch is taken when the answer is 2xx.
+
+        Args:
+            url: Where to; a user name and password in it are sent as basic authentication.
+            method: ``"POST"`` or ``"PUT"``.
+            format: ``"jsonl"``, a JSON object a line, or ``"array"``, one JSON array.
+            compression: ``"gzip"`` or ``"zstd"`` compress the body.
+            headers: More headers, by name.
+            bearer: A token for ``Authorization``.
+            username: For basic authentication.
+            password: For basic authentication.
+            ca_file: A PEM file of the certificate authorities to trust instead of the system's.
+            verify: False takes any certificate.
+            client_cert: A PEM file with the client's certificate.
+            client_key: A PEM file with its key, if it is not in ``client_cert``.
+            timeout: The longest that a request may take, all in all.
+            allow_insecure: Let credentials go over plain http to another machine.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        choice = HttpOptions(
+            url=url,
+            method=method,
+            format=format,
+            compression=compression,
+            headers=headers,
+            bearer=bearer,
+            username=username,
+            password=password,
+            ca_file=ca_file,
+            verify=verify,
+            client_cert=client_cert,
+            client_key=client_key,
+            timeout=timeout,
+            allow_insecure=allow_insecure,
+            name=name,
+        )
+        self._sinks.append(choice)
+        return self
+
     # --- webhook
+    def add_webhook(  # noqa: PLR0913 - the options of the sink
+        self,
+        url: str,
+        secret: str,
+        *,
+        previous_secret: str | None = None,
+        batch: bool = False,
+        min_level: str | int = "WARNING",
+        headers: Mapping[str, str] = {},
+        ca_file: str | None = None,
+        verify: bool = True,
+        timeout: float | str = "10s",
+        allow_insecure: bool = False,
+        name: str = "webhook",
+    ) -> Self:
+        """Call a URL for events of a level and above, signed; needs the extra ``http``.
+
+        Args:
+            url: Where to; a user name and password in it are sent as basic authentication.
+            secret: The key of the signatures, known to the receiver: at least 16 bytes, or ``whsec_`` and their base64.
+            previous_secret: While the key is changed, the one before it: calls are signed with both.
+            batch: One call for the events of a batch instead of one for each.
+            min_level: Events below it are not sent.
+            headers: More headers, by name.
+            ca_file: A PEM file of the certificate authorities to trust instead of the system's.
+            verify: False takes any certificate.
+            timeout: The longest that a call may take, all in all.
+            allow_insecure: Let credentials in ``url`` or ``headers`` go over plain http to another machine.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        choice = WebhookOptions(
+            url=url,
+            secret=secret,
+            previous_secret=previous_secret,
+            batch=batch,
+            min_level=min_level,
+            headers=headers,
+            ca_file=ca_file,
+            verify=verify,
+            timeout=timeout,
+            allow_insecure=allow_insecure,
+            name=name,
+        )
+        self._sinks.append(choice)
+        return self
+
     # --- loki
     # --- cloudwatch
     def add_cloudwatch(
@@ -93,3 +201,42 @@ class RemoteSinkMethods(Filling):
     # --- otlp
     # --- kafka
     # --- redis
+    def add_redis(
+        self,
+        url: str,
+        *,
+        key: str = "fapilog",
+        max_length: int | None = 1_000_000,
+        max_age: float | str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        ca_file: str | None = None,
+        timeout: float | str = "10s",
+        name: str = "redis",
+    ) -> Self:
+        """Send events to a stream of a Redis server, a batch in one transaction.
+
+        Args:
+            url: ``redis://host:port/db``, ``rediss://`` for TLS, or ``unix:///path?db=0``.
+            key: The stream.
+            max_length: About how many entries it keeps; None never trims by length.
+            max_age: About how long it keeps them; default as long as there is room.
+            username: The ACL user, where the URL names none.
+            password: The password, where the URL has none.
+            ca_file: A PEM file of the authorities to trust instead of the system's.
+            timeout: How long one batch may take, connecting included.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        choice = RedisOptions(
+            url=url,
+            key=key,
+            max_length=max_length,
+            max_age=max_age,
+            username=username,
+            password=password,
+            ca_file=ca_file,
+            timeout=timeout,
+            name=name,
+        )
+        self._sinks.append(choice)
+        return self

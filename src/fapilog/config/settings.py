@@ -13,7 +13,7 @@ from fapilog.config.environment import Said
 from fapilog.config.explaining import explain
 from fapilog.config.layers import Layer, layered, standard_level
 from fapilog.config.options import ADDING, STAGES, Options, added, check_names, part_of, sink_name
-from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
+from fapilog.config.parts import KINDS, FileOptions, SinkChoice, StdoutOptions, kind_of
 from fapilog.config.showing import show
 from fapilog.delivery.breaker import BreakerOptions
 from fapilog.delivery.buffer import BatchOptions
@@ -37,8 +37,13 @@ from fapilog.plugins import PluginOptions
 from fapilog.processors.size_guard import SizeGuardOptions
 from fapilog.protocols import Enricher, Filter, Processor, Redactor
 from fapilog.redaction.options import RedactionOptions
+from fapilog.sinks.cloudwatch.options import CloudwatchOptions
+from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.redis.options import RedisOptions
+from fapilog.sinks.sqlite.options import SqliteOptions
+from fapilog.sinks.webhook.options import WebhookOptions
 
-_SINKS = ("stdout", "file")
 _IN_CODE_ONLY = ("sinks", *STAGES)
 
 
@@ -74,6 +79,12 @@ class Settings(_Schema):
     batch: BatchOptions = BatchOptions()
     stdout: StdoutOptions | None = None
     file: FileOptions | None = None
+    http: HttpOptions | None = None
+    webhook: WebhookOptions | None = None
+    cloudwatch: CloudwatchOptions | None = None
+    sqlite: SqliteOptions | None = None
+    otlp: OtlpOptions | None = None
+    redis: RedisOptions | None = None
     sinks: tuple[SinkChoice, ...] = ()
     context: Mapping[str, Any] = {}
     shutdown_timeout: float | str = 5.0
@@ -112,7 +123,7 @@ class Settings(_Schema):
             if name not in type(self).model_fields:
                 raise ConfigError.unknown("Settings", name, type(self).model_fields)
         said = environment.read(os.environ, hints_of_settings(), parts)
-        for name in _SINKS:
+        for name in KINDS:
             if name in said.values and said.values[name] is None:
                 raise ConfigError.wrong(said.places[name], "off", "a JSON object of its options, or on")
         _put_on_top(said, values, parts)
@@ -145,15 +156,15 @@ class Settings(_Schema):
         """Return what was said, as the layers take it."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         preset = given.pop("preset", None) or None  # an empty variable names none
-        for name in given.keys() & self._named.keys() - set(_SINKS):
+        for name in given.keys() & self._named.keys() - KINDS.keys():
             given[name] = {option: getattr(given[name], option) for option in self._named[name]}
-        own = [sink for name in _SINKS if (sink := given.pop(name, None)) is not None]
+        own = [sink for name in KINDS if (sink := given.pop(name, None)) is not None]
         sinks = (*own, *given.pop("sinks", ()))
         places = dict(self._places)
         if sinks:
             given["sinks"] = sinks
         for sink in own:
-            kind = "file" if isinstance(sink, FileOptions) else "stdout"
+            kind = str(kind_of(sink))
             places[f"sinks.{sink_name(sink)}"] = places.get(f"{kind}.path") or places.get(kind) or f"Settings({kind})"
         return Layer(given, places, preset)
 

@@ -1,16 +1,14 @@
 """Makes the sinks that options name. The libraries of remote ones are imported when one is asked for."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
-from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions
+from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions, kind_of
 from fapilog.errors import ConfigError
 from fapilog.protocols import Sink
 from fapilog.sinks.file.sink import FileSink
 from fapilog.sinks.stdout import StdoutSink
-
-_REMOTE: Mapping[type, Callable[[Any], Sink]] = {}
-KINDS: Mapping[type, str] = {StdoutOptions: "stdout", FileOptions: "file"}
 
 
 def make_sink(choice: SinkChoice, sources: Mapping[str, str]) -> Sink:
@@ -19,23 +17,27 @@ def make_sink(choice: SinkChoice, sources: Mapping[str, str]) -> Sink:
     Raises:
         ConfigError: If its options cannot be used here, or its library is missing.
     """
-    if isinstance(choice, StdoutOptions):
-        return StdoutSink(choice.format, choice.name)
-    if isinstance(choice, FileOptions):
-        make: Callable[[Any], Sink] = _file
-    elif type(choice) in _REMOTE:
-        make = _REMOTE[type(choice)]
-    else:
-        return choice  # the user's own
+    kind = kind_of(choice)
+    if kind is None:
+        return cast("Sink", choice)
     try:
-        return make(choice)
+        if isinstance(choice, StdoutOptions):
+            return StdoutSink(choice.format, choice.name)
+        return _file(choice) if isinstance(choice, FileOptions) else _load(kind)(choice)
     except ConfigError as error:
-        # Its options were checked before; what is left is the place on the disk, or what is installed here.
+        # Its options were checked before; what is left is the place on the disk, or what else only shows here.
         raise error.at(sources.get(f"sinks.{choice.name}", error.where)) from error.__cause__
     except ModuleNotFoundError as error:
-        kind = KINDS[type(choice)]
-        text = f"needs {error.name}, which is not installed; pip install 'fapilog[{kind}]' does it."
-        raise ConfigError(f"{sources.get(f'sinks.{choice.name}', f'add_{kind}()')}: {text}") from error
+        where = sources.get(f"sinks.{choice.name}", f"add_{kind}()")
+        text = f"needs {error.name}, which is not installed; pip install 'fapilog[{kind}]' does that."
+        raise ConfigError(f"{where}: {text}") from error
+
+
+def _load(kind: str) -> Callable[[Any], Sink]:
+    """Return the class of a remote sink; its module imports a library that may be missing."""
+    module = import_module(f"fapilog.sinks.{kind}.sink")
+    made: Callable[[Any], Sink] = getattr(module, f"{kind.capitalize()}Sink")
+    return made
 
 
 def _file(choice: FileOptions) -> Sink:

@@ -43,6 +43,15 @@ _UNITS = {
     "text": "characters",
 }
 _ACCEPTED = ("x", 1, ({"to": "x"},))
+EXAMPLES: Mapping[str, str] = {
+    "http.url": "https://localhost",
+    "webhook.url": "https://localhost",
+    "webhook.secret": "a-secret-of-at-least-32-characters",
+    "loki.url": "https://localhost",
+    "postgres.dsn": "postgresql://localhost/logs",
+    "redis.url": "redis://localhost",
+}
+"""Values for options that have no default and take not just any text."""
 
 
 class Line(NamedTuple):
@@ -111,7 +120,7 @@ def _plain(parts: Mapping[str, type]) -> Iterator[Line]:
 def _of_part(part: str, kind: type) -> Iterator[Line]:
     hints = get_type_hints(kind)
     told = _meanings(kind)
-    needed = _needed(kind)
+    needed = _needed(part, kind)
     for item in fields(kind):
         default = item.default if item.default_factory is MISSING else item.default_factory()
         shown = "needed" if default is MISSING else _shown(default)
@@ -126,12 +135,12 @@ class _Wrong:
     """A value that no option takes."""
 
 
-def _needed(kind: type) -> dict[str, Any]:
+def _needed(part: str, kind: type) -> dict[str, Any]:
     """Return values that a part accepts for the options it cannot do without."""
     values: dict[str, Any] = {}
     wanted = missing(kind, {}) or _complained(kind, values)
     for value in _ACCEPTED if wanted else ():
-        values = dict.fromkeys(wanted, value)
+        values = {name: EXAMPLES.get(f"{part}.{name}", value) for name in wanted}
         if not _complained(kind, values):
             break
     return values

@@ -67,6 +67,7 @@ class Retry(Wrapper):
         clock: Tells how much of the budget is used.
         sleep: Waits for some seconds.
         share: Returns a number from 0 to 1: which part of the ceiling is waited.
+        say: Is told why a batch is tried again.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Retry(Wrapper):
         clock: Clock = SYSTEM_CLOCK,
         sleep: Callable[[float], Awaitable[None]] = asleep,
         share: Callable[[], float] = random.random,
+        say: Callable[[str], object] = str,
     ) -> None:
         """Hold the sink."""
         super().__init__(inner)
@@ -91,6 +93,7 @@ class Retry(Wrapper):
         self._clock = clock
         self._sleep = sleep
         self._share = share
+        self._say = say
 
     async def write(self, batch: Batch) -> None:
         """Write until everything is taken.
@@ -114,6 +117,7 @@ class Retry(Wrapper):
                     raise todo.given_up(error) from error
                 self.figures["retries"] += 1
                 self._failing = True
+                self._say(f"tried again: {error}")
                 await self._sleep(wait)
                 ceiling = min(2 * ceiling, self._most)
             else:

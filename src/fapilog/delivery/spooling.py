@@ -20,6 +20,7 @@ from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, SPOOLED
 from fapilog.delivery.batches import batch_of
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.limits import Limits
+from fapilog.delivery.loop_channel import first_of
 from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS
 from fapilog.delivery.spool.store import Chunk, SpoolFullError, SpoolStore
 from fapilog.delivery.wrapping import Wrapper, finished, health_of
@@ -67,6 +68,7 @@ class Spooling(Wrapper):
         self._keeper: Keeper = _nobody
         self._pid = os.getpid()
         self._paused = 0
+        self._owed = self._left_behind = 0
         self._failing = False
         self._offload = Offload(f"fapilog-{self.name}-spool")
         self._more = asyncio.Event()
@@ -92,6 +94,7 @@ class Spooling(Wrapper):
         """
         if self._pid != os.getpid():
             self._pid = os.getpid()
+            self._owed = self._left_behind = 0
             self._store.abandon_after_fork()
         self._offload = Offload(f"fapilog-{self.name}-spool")
         self._more = asyncio.Event()
@@ -123,9 +126,12 @@ class Spooling(Wrapper):
                 continue
             break
         self._keeper(SPOOLED, len(batch), "")
-        if appended.removed:
-            self._keeper(DROPPED, appended.removed, SPOOL_FULL)
-            self._say(f"the quota is used up: the oldest {appended.removed} events are dropped")
+        self._owed += len(batch)
+        if appended.removed or appended.recovered_removed:
+            self._settle(DROPPED, appended.removed, SPOOL_FULL)
+            self._settle(DROPPED, self._of_mine(appended.recovered_removed), SPOOL_FULL)
+            count = appended.removed + appended.recovered_removed
+            self._say(f"the quota is used up: the oldest {count} events are dropped")
         self._idle = False
         self._more.set()
 
@@ -142,6 +148,7 @@ class Spooling(Wrapper):
             await asyncio.wait({pump}, timeout=1.0)
             self._pump = None
         await self._offload.run(self._store.close)
+        self._left_behind = self._owed
         self._offload.close()
         if self._opened:
             self._opened = False
@@ -161,7 +168,8 @@ class Spooling(Wrapper):
             chunk = await self._offload.run(self._store.read, self._limits.max_events, self._limits.max_bytes)
             if chunk is None:
                 self._idle = True
-                await self._more.wait()
+                # Not for ever: what could not be read may be readable later, and what was written is to be synced.
+                await first_of(self._more, _AGAIN_SECONDS, lambda: False)
                 continue
             await self._deliver(chunk)
 
@@ -187,11 +195,24 @@ class Spooling(Wrapper):
             failed = {error.reason: count}
             self._say(str(error))
         await self._offload.run(self._store.acknowledge, chunk.token)
-        if chunk.recovered:
-            return
+        mine = self._of_mine(len(batch)) if chunk.recovered else len(batch)
         for reason, count in failed.items():
-            self._keeper(FAILED, count, reason)
-        self._keeper(DELIVERED, len(batch) - sum(failed.values()), "")
+            self._settle(FAILED, min(count, mine), reason)
+            mine -= min(count, mine)
+        self._settle(DELIVERED, mine, "")
+
+    def _settle(self, outcome: str, count: int, reason: str) -> None:
+        self._owed -= count
+        self._keeper(outcome, count, reason)
+
+    def _of_mine(self, count: int) -> int:
+        """Return how many of some recovered events this process counts as waiting, since before it was last closed.
+
+        The others are of processes that have died, whose accounts are gone.
+        """
+        mine = min(count, self._left_behind)
+        self._left_behind -= mine
+        return mine
 
     def _records(self, batch: Batch) -> list[bytes]:
         if self._holds_records():

@@ -86,6 +86,51 @@ async def test_calls_that_outlive_the_timeout_are_left_behind_four_at_most(serve
     assert server.received(group)[-1]["n"] == 1
 
 
+async def test_a_hang_between_two_calls_names_what_was_not_taken(server, group, monkeypatch):
+    """The first call was acknowledged: only the events of the second are sent again."""
+    release, put, calls = threading.Event(), LogsClient.put, []
+
+    def second_hangs(self, events):
+        calls.append(events)
+        if len(calls) == 2:
+            release.wait()
+        return put(self, events)
+
+    batch = make_batch([{**event, "text": "x" * 600_000} for event in make_events(2)])
+    async with opened(CloudwatchSink(server.options(group))) as sink:
+        monkeypatch.setattr(LogsClient, "put", second_hangs)
+        sink._timeout = 1.0
+        with pytest.raises(SinkError, match="did not answer within 1 s") as caught:
+            await sink.write(batch)
+        release.set()
+
+        assert (caught.value.retryable, caught.value.failed_indexes) == (True, {1})
+        assert (sink.figures["events"], sink.figures["timeouts"]) == (1, 1)
+
+
+async def test_a_cancelled_open_leaves_nothing(server, group, monkeypatch):
+    """Stopping while the sink is being opened leaves no thread once the call ends, and it can be opened again."""
+    started, release, prepare = threading.Event(), threading.Event(), LogsClient.prepare
+
+    def slow(self):
+        started.set()
+        release.wait()
+        prepare(self)
+
+    monkeypatch.setattr(LogsClient, "prepare", slow)
+    sink = CloudwatchSink(server.options(group))
+    opening = asyncio.create_task(sink.open())
+    await asyncio.to_thread(started.wait)
+    opening.cancel()
+    await asyncio.wait([opening])
+    release.set()
+
+    assert opening.cancelled()
+    assert sink.health()["status"] == "closed"
+    async with opened(sink):
+        await sink.write(make_batch(make_events(1)))
+
+
 async def test_a_cancelled_write_leaves_the_next_one_whole(server, group, monkeypatch):
     """Whoever cancels gets control back at once; the next batch waits for the call that runs, and arrives after it."""
     started, release, put = threading.Event(), threading.Event(), LogsClient.put
@@ -164,6 +209,18 @@ async def test_a_forked_child_has_a_stream_and_a_connection_of_its_own(server, g
     for call in server.calls(group):
         by_stream.setdefault(call["stream"], []).append(len(call["events"]))
     assert sorted(by_stream.values()) == [[1], [1, 1]]
+
+
+async def test_an_open_that_fails_leaves_the_sink_closed(server, group):
+    """Also one that was open before: what could not be prepared is not written to."""
+    async with opened(CloudwatchSink(server.options(group))) as sink:
+        server.order({"operation": "CreateLogStream", "status": 503, "body": {"__type": "ServiceUnavailableException"}})
+        with pytest.raises(SinkError, match="ServiceUnavailableException"):
+            await sink.open()
+        with pytest.raises(SinkError, match="not open"):
+            await sink.write(make_batch(make_events(1)))
+        await sink.open()
+        await sink.write(make_batch(make_events(1)))
 
 
 async def test_the_health_of_a_closed_sink(server, group):

@@ -2,15 +2,18 @@
 
 import json
 import os
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fapilog.errors import SinkError
 from fapilog.event import timestamp
 from fapilog.protocols import Batch
 from fapilog.sinks.cloudwatch.client import LogsClient
 from fapilog.sinks.cloudwatch.packing import MAX_MESSAGE, TOO_LARGE, TOO_NEW, TOO_OLD
-from fapilog.sinks.cloudwatch.sink import CloudwatchSink
+from fapilog.sinks.cloudwatch.sink import CloudwatchSink, _milliseconds
 from fapilog.testing.contracts import SINK_CHECKS, SinkTarget, make_batch, make_events
 from fapilog.testing.fakes import EPOCH_NS, FakeClock
 from tests.services.cloudwatch import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
@@ -113,7 +116,7 @@ async def test_events_that_are_never_taken_are_named_with_their_reason_and_the_o
         with pytest.raises(SinkError) as caught:
             await sink.write(make_batch(events))
 
-        assert sink.figures["rejected"] == 5
+        assert (sink.figures["events"], sink.figures["rejected"]) == (2, 5)
         assert sink.health()["status"] == "ok"
     assert not caught.value.retryable
     assert caught.value.rejected == {0: TOO_NEW, 2: TOO_OLD, 3: TOO_LARGE, 4: TOO_OLD, 5: TOO_NEW}
@@ -303,3 +306,11 @@ async def test_the_own_body_is_what_boto3_would_send(server, group):
     client.close()
 
     assert json.loads(bodies[0]) == json.loads(bodies[1])
+
+
+@given(moment=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=-30))])))
+async def test_milliseconds_are_exact(moment):
+    """No time is off by one through rounding; those before 1970 are 0."""
+    exact = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+    assert _milliseconds(moment.isoformat()) == max(0, exact)

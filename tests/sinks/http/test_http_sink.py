@@ -9,7 +9,18 @@ from fapilog.sinks.http.options import HttpOptions
 from fapilog.sinks.http.sink import HttpSink
 from fapilog.testing.contracts import SINK_CHECKS, SinkTarget
 from tests.services.http import HttpServer
-from tests.sinks.http.peers import NO_CONTENT, answer, answering, events_batch, opened, peer, refused
+from tests.sinks.http.peers import (
+    NO_CONTENT,
+    Authority,
+    answer,
+    answering,
+    events_batch,
+    opened,
+    peer,
+    refused,
+    server_context,
+)
+from tests.sinks.support import run_program
 
 pytestmark = pytest.mark.requires_service("uvicorn", module="uvicorn")
 
@@ -132,3 +143,59 @@ async def test_a_write_before_open_may_succeed_later():
     error = await refused(HttpSink(HttpOptions("http://127.0.0.1:9/")), events_batch(1))
 
     assert error.retryable
+
+
+@pytest.mark.asyncio
+async def test_what_a_receiver_acknowledged_is_there_after_a_kill(tmp_path):
+    """The receiver of these tests keeps its word, so that what is missing later was lost by us."""
+    with HttpServer(tmp_path) as receiver:
+        async with opened(receiver.url) as sink:
+            await sink.write(events_batch(3))
+            receiver.kill()
+            with (tmp_path / "events.jsonl").open("ab") as kept:
+                kept.write(b'{"torn":')
+            error = await refused(sink, events_batch(2, start=3))
+            receiver.start()
+            await sink.write(events_batch(2, start=3))
+
+        assert error.retryable
+        assert [event["n"] for event in receiver.received()] == [0, 1, 2, 3, 4]
+        assert [request["events"] for request in receiver.requests()] == [3, 2]
+
+
+FORKING = """
+import asyncio, os, sys
+from tests.sinks.http.peers import HttpOptions, HttpSink, events_batch
+
+sink = HttpSink(HttpOptions(sys.argv[1], ca_file=sys.argv[2] or None))
+with asyncio.Runner() as runner:
+    runner.run(sink.open())
+    runner.run(sink.write(events_batch(1)))
+    child = os.fork()
+    if child == 0:
+        async def begin_anew():
+            await sink.open()
+            await sink.write(events_batch(1, start=1))
+            await sink.close()
+
+        with asyncio.Runner() as other:
+            other.run(begin_anew())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    runner.run(sink.write(events_batch(1, start=2)))
+    runner.run(sink.close())
+"""
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.asyncio
+async def test_a_forked_child_has_connections_of_its_own(secure, tmp_path):
+    """It opens the sink anew; the parent goes on over the connection it had, TLS state and all."""
+    authority = Authority(tmp_path)
+    context = server_context(authority.issue("forked")) if secure else None
+    async with peer(answering(NO_CONTENT), context=context) as receiver:
+        done = await asyncio.to_thread(run_program, FORKING, receiver.url, authority.file if secure else "")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [json.loads(request.body)["n"] for request in receiver.requests] == [0, 1, 2]
+    assert receiver.connections == 2

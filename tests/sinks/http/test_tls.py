@@ -29,6 +29,11 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("ca"))
 
 
+def secure(url):
+    """Return the URL with https."""
+    return url.replace("http:", "https:")
+
+
 async def _refused_by_client(context, words, **options):
     """Require that a client sends nothing to a receiver, that it is told why, and that the events wait."""
     async with peer(answering(NO_CONTENT), context=context) as receiver, opened(receiver.url, **options) as sink:
@@ -43,10 +48,10 @@ async def _refused_by_client(context, words, **options):
 async def test_a_receiver_with_a_good_certificate_is_sent_to(authority):
     """With its authority known, a receiver gets the events, all batches over one connection."""
     context = server_context(authority.issue("good"))
-    async with peer(answering(NO_CONTENT), context=context) as receiver:
-        async with opened(receiver.url, ca_file=str(authority.file), bearer="canary") as sink:
-            await sink.write(events_batch(1))
-            await sink.write(events_batch(1000))
+    options = {"ca_file": str(authority.file), "bearer": "canary"}
+    async with peer(answering(NO_CONTENT), context=context) as receiver, opened(receiver.url, **options) as sink:
+        await sink.write(events_batch(1))
+        await sink.write(events_batch(1000))
 
     assert (receiver.connections, len(receiver.requests)) == (1, 2)
 
@@ -82,12 +87,17 @@ async def test_an_expired_certificate_is_refused(authority):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.asyncio
 async def test_an_old_version_is_refused(authority):
-    """TLS 1.1 and below are not spoken."""
+    """TLS 1.1 and below are not spoken: nothing is sent, and the events wait."""
     context = server_context(authority.issue("old"))
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
-    await _refused_by_client(context, "SSL", ca_file=str(authority.file))
+    options = {"ca_file": str(authority.file)}
+    async with peer(answering(NO_CONTENT), context=context) as receiver, opened(receiver.url, **options) as sink:
+        error = await refused(sink, events_batch(1))
+
+    assert error.retryable
+    assert receiver.requests == []
 
 
 @pytest.mark.asyncio
@@ -98,9 +108,8 @@ async def test_plain_http_on_a_tls_port_is_refused(authority):
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         told.requests.append(await reader.read(3))
 
-    async with peer(plain) as receiver:
-        async with opened(receiver.url.replace("http:", "https:"), ca_file=str(authority.file)) as sink:
-            error = await refused(sink, events_batch(1))
+    async with peer(plain) as receiver, opened(secure(receiver.url), ca_file=str(authority.file)) as sink:
+        error = await refused(sink, events_batch(1))
 
     assert (error.retryable, error.retry_after) == (True, WAIT_SECONDS)
     assert receiver.requests == [b"\x16\x03\x01"]  # a TLS handshake, no request
@@ -108,15 +117,19 @@ async def test_plain_http_on_a_tls_port_is_refused(authority):
 
 @pytest.mark.asyncio
 async def test_a_handshake_that_hangs_ends_with_the_deadline(authority):
-    """A port that accepts and says nothing holds a batch no longer than its deadline."""
+    """A port that accepts and says nothing holds a batch no longer than its deadline, and keeps no descriptor."""
+    ended = asyncio.Semaphore(0)
 
     async def silent(told, reader, writer):
         await reader.read()
-        await asyncio.Event().wait()
+        ended.release()
 
-    async with peer(silent) as receiver:
-        async with opened(receiver.url.replace("http:", "https:"), timeout="300ms") as sink:
+    async with peer(silent) as receiver, opened(secure(receiver.url), timeout="200ms") as sink:
+        for _ in range(3):
             assert (await refused(sink, events_batch(1))).retryable
+        for _ in range(3):
+            async with asyncio.timeout(20):
+                await ended.acquire()
 
 
 @pytest.mark.asyncio

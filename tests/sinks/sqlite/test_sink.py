@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from fapilog import LoggerBuilder
 from fapilog.errors import ConfigError, SinkError
 from fapilog.levels import LevelTable
 from fapilog.sinks.sqlite import query
@@ -205,7 +206,7 @@ def test_a_name_is_only_a_name(tmp_path, name):
     ("content", "said"),
     [
         (b"not a database, but long enough to be taken for one by its length alone" * 20, "is no SQLite database"),
-        (b"SQLite format 3\0" + b"\xff" * 4080, "."),
+        (b"SQLite format 3\0" + b"\xff" * 4080, "(no SQLite database|damaged)"),
     ],
 )
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content, said):
@@ -360,12 +361,37 @@ def test_a_database_that_is_damaged_meanwhile_lets_events_wait(path):
     with opened(sink):
         path.unlink()
         path.write_bytes(b"SQLite format 3\0" + b"\xff" * 8176)
-        with pytest.raises(SinkError, match=r"damaged|no SQLite database"):
+        with pytest.raises(SinkError, match=r"damaged|no SQLite database") as caught:
             sink.write(batch)
+        assert (caught.value.retryable, caught.value.retry_after) == (True, 30)
         path.unlink()
         sink.write(batch)
 
     assert len(query(path)) == 3
+
+
+def test_a_table_that_is_gone_lets_events_wait(path):
+    """Somebody's hand, which no event is to blame for."""
+    sink = sink_at(path)
+    with opened(sink):
+        connection = sqlite3.connect(path)
+        connection.executescript("DROP TABLE events_text; DROP TABLE events")
+        connection.close()
+        with pytest.raises(SinkError, match="no such table") as caught:
+            sink.write(make_batch(make_events(1)))
+
+    assert (caught.value.retryable, caught.value.retry_after) == (True, 30)
+
+
+def test_a_value_that_sqlite_does_not_take_is_to_blame(path, monkeypatch):
+    """Not retryable and without names, so that delivery finds out which event it is."""
+    sink = sink_at(path)
+    with opened(sink):
+        monkeypatch.setattr(sink._rows, "of", lambda event: (object(),) * 11)
+        with pytest.raises(SinkError) as caught:
+            sink.write(make_batch(make_events(1)))
+
+    assert (caught.value.retryable, caught.value.failed_indexes) == (False, None)
 
 
 def test_retention_that_fails_does_not_fail_the_batch(path, monkeypatch):
@@ -420,3 +446,23 @@ def test_errors_of_the_system_name_the_file(path, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SinkError, match=r"events.db: cannot be made: No space left on device"):
         asyncio.run(sink_at(path).open())
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["the only sink", "with a thread of its own"])
+def test_through_an_engine(path, alone):
+    """Events of a real logger are found as flat events with their ids, whichever schema lines have."""
+    builder = LoggerBuilder().add_sink(sink_at(path)).with_schema("ecs")
+    logger = (builder if alone else builder.add_memory()).build()
+    for number in range(1000):
+        logger.info("order created", order=number, request_id=f"r-{number // 10}")
+    try:
+        raise ConnectionError("refused by the bank")
+    except ConnectionError:
+        logger.exception("payment failed")
+    result = logger.drain(10)
+
+    assert (result.delivered, result.failed, result.dropped) == (1001, 0, 0)
+    assert [event["order"] for event in query(path, request_id="r-7")] == list(range(79, 69, -1))
+    (failed,) = query(path, text="refused", level="ERROR")
+    assert (failed["message"], failed["exception"]["type"]) == ("payment failed", "ConnectionError")
+    assert len({event["event_id"] for event in query(path, limit=None)}) == 1001

@@ -3,8 +3,8 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
@@ -18,10 +18,8 @@ from fapilog.sinks.cloudwatch.packing import pack, rejected_of
 from fapilog.units import parse_duration
 
 _NANOSECONDS_PER_MS = 1_000_000
-_MILLISECOND = timedelta(milliseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD = b'{"timestamp":"'
-_TIME = slice(len(_HEAD), len(_HEAD) + len("2026-11-21T09:00:00.123456Z"))
+_END_OF_TIME = len(b'{"timestamp":"2026-11-21T09:00:00.123456Z')
 _MOST_HANGING = 4
 # What boto3 waits for bytes is less than the deadline: an ordinary hang then ends by itself, in its thread.
 _WAIT_SHARE = 0.9
@@ -77,8 +75,13 @@ class CloudwatchSink:
         if self._pid != os.getpid():
             # A forked child has neither the thread nor a right to the connection.
             self._connection, self._kept, self._hanging, self._pid = None, None, [], os.getpid()
+        self._opened = False
         self._stream = stream_name(self._options.stream)
-        error = await self._within_timeout(self._prepare())
+        try:
+            error = await self._within_timeout(self._prepare())
+        except asyncio.CancelledError:
+            self._let_go()
+            raise
         if error is not None:
             self._failed(error)
             # Whoever could not open need not close; making a client takes 50 ms, and a second later it is needed again.
@@ -152,7 +155,7 @@ class CloudwatchSink:
             rejected.update(refused)
             taken.update(index for index in call if index not in refused)
 
-    async def _call(self, function: Any, *args: Any, opening: bool = False) -> Any:
+    async def _call(self, function: Callable[..., Any], *args: Any, opening: bool = False) -> Any:
         try:
             answer, error = await self._connected().run(function, *args)
         except RuntimeError:
@@ -169,7 +172,7 @@ class CloudwatchSink:
         # Not "from": the text of what boto3 raised may quote a signature or a token.
         raise sink_error(error, opening=opening) from None
 
-    async def _within_timeout(self, work: Any) -> SinkError | None:
+    async def _within_timeout(self, work: Coroutine[Any, Any, None]) -> SinkError | None:
         try:
             async with asyncio.timeout(self._timeout):
                 await work
@@ -212,7 +215,11 @@ def _times(batch: Batch, clock: Clock) -> list[int]:
     times = []
     for index in range(len(batch)):
         line = batch.line(index)
-        time = _milliseconds(line[_TIME].decode("ascii", "replace")) if line.startswith(_HEAD) else None
+        time = (
+            _milliseconds(line[len(_HEAD) : _END_OF_TIME].decode("ascii", "replace"))
+            if line.startswith(_HEAD)
+            else None
+        )
         if time is None:
             # Of another schema; the dicts are built at the first need.
             time = _milliseconds(batch.flat[index].get("timestamp"))
@@ -226,7 +233,8 @@ def _milliseconds(text: object) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return max(0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND)
+        whole = moment.replace(microsecond=0, tzinfo=moment.tzinfo or UTC)
+        return max(0, int(whole.timestamp()) * 1_000 + moment.microsecond // 1_000)
     except (ValueError, OverflowError):
         return None
 

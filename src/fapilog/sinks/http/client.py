@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import httpx
 
@@ -29,6 +29,11 @@ CONFIGURATION_WAIT_SECONDS = 30.0
 RENEW_SECONDS = 600.0
 _CLOSE_SECONDS = 0.5
 _SHORTEST_SECRET = 6
+_MEANINGS: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.RemoteProtocolError, "no whole HTTP answer"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.NetworkError, "the connection broke"),
+)
 _GZIP_LEVEL = 5
 _ZSTD_LEVEL = 3
 
@@ -152,7 +157,8 @@ class HttpClient:
             # A connection that lives for ever never follows its name to another address.
             self._renew_at = self._clock.monotonic() + RENEW_SECONDS
             merged["connection"] = "close"
-        request = httpx.Request(method, self._url, headers=merged, content=body)
+        extensions = {"trace": _Handshake().trace}
+        request = httpx.Request(method, self._url, headers=merged, content=body, extensions=extensions)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(self._pool, request)
@@ -213,6 +219,25 @@ class HttpClient:
         return context
 
 
+class _Handshake:
+    """Closes the connection of a request that was cancelled during its TLS handshake.
+
+    httpcore leaves it to the garbage collector, and the event loop never lets go of it: a receiver that hangs there
+    would take one descriptor for each attempt.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a connection."""
+        self._stream: Any = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take note of the steps of a request, as httpcore tells them."""
+        if event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
+        elif event == "connection.start_tls.failed":
+            await self._stream.aclose()
+
+
 def _check_zstd(where: str) -> None:
     try:
         import zstandard  # noqa: F401, PLC0415 - optional
@@ -267,4 +292,4 @@ def _words(error: BaseException) -> str:
         # asyncio puts addresses into strerror; the numbers of the resolver are not the system's.
         said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
         return f"{name} ({said})"
-    return name
+    return next((f"{name} ({text})" for kind, text in _MEANINGS if isinstance(error, kind)), name)

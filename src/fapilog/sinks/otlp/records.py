@@ -34,11 +34,12 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 
 from fapilog.coerce import MAX_DEPTH, json_safe, to_plain
 from fapilog.event import EventDict
-from fapilog.processors.otel import otel
+from fapilog.sinks.otlp.usual import UsualEvents
 
 RECORD_UID = "log.record.uid"
 EVENT_NAMES = ("event_name", "event.name")
-_NO_ID = frozenset({"0" * 32, "0" * 16})
+_NAMED = frozenset(EVENT_NAMES)
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 _INT64 = 1 << 63
 _FIXED64 = 1 << 64
 
@@ -60,12 +61,14 @@ def encode(events: Sequence[EventDict], extra: Mapping[str, Any], observed_ns: i
     logger: Any = None
     resource_logs: ResourceLogs | None = None
     scope_logs: ScopeLogs | None = None
+    usual = UsualEvents()
     for event in events:
-        record = otel(event)
-        if resource_logs is None or record.get("Resource") != resource:
-            resource, scope_logs = record.get("Resource"), None
+        record = usual.record(event)
+        its_resource = record.get("Resource", {})
+        if resource_logs is None or its_resource != resource:
+            resource, scope_logs = its_resource, None
             resource_logs = request.resource_logs.add()
-            _fill_attributes(resource_logs.resource.attributes, {**extra, **(resource or {})})
+            _fill_attributes(resource_logs.resource.attributes, {**extra, **resource})
         its_logger = record.get("InstrumentationScope", {}).get("Name", "")
         if scope_logs is None or its_logger != logger:
             logger = its_logger
@@ -76,29 +79,30 @@ def encode(events: Sequence[EventDict], extra: Mapping[str, Any], observed_ns: i
 
 
 def _add(records: Any, event: EventDict, record: EventDict, observed_ns: int) -> None:
-    attributes = record.get("Attributes", {})
-    target: LogRecord = records.add(
-        observed_time_unix_nano=observed_ns,
-        severity_number=record["SeverityNumber"],
-        flags=record.get("TraceFlags", 0),
-    )
+    attributes = record.get("Attributes") or {}
+    target: LogRecord = records.add()
+    target.observed_time_unix_nano = observed_ns
+    target.severity_number = record["SeverityNumber"]
     time_ns = int(record.get("Timestamp", 0))
     if time_ns < _FIXED64:
         target.time_unix_nano = time_ns
     else:
         attributes["timestamp"] = event["timestamp"]
-    for name, key in (("TraceId", "trace_id"), ("SpanId", "span_id")):
-        its_id = record.get(name)
-        if its_id is not None and its_id not in _NO_ID:
-            setattr(target, key, bytes.fromhex(its_id))
+    if record.get("TraceId", _NO_TRACE) != _NO_TRACE:
+        target.trace_id = bytes.fromhex(record["TraceId"])
+    if record.get("SpanId", _NO_SPAN) != _NO_SPAN:
+        target.span_id = bytes.fromhex(record["SpanId"])
+    if "TraceFlags" in record:
+        target.flags = record["TraceFlags"]
     if "SeverityText" in record:
         target.severity_text = _utf8(record["SeverityText"])
     if "Body" in record:
         _fill_value(target.body, record["Body"])
-    for name in EVENT_NAMES:
-        if attributes.get(name) and type(attributes[name]) is str:
-            target.event_name = _utf8(attributes.pop(name))
-            break
+    if not _NAMED.isdisjoint(attributes):
+        for name in EVENT_NAMES:
+            if type(attributes.get(name)) is str and attributes[name]:
+                target.event_name = _utf8(attributes.pop(name))
+                break
     if type(attributes.get("event_id")) is str:
         _put_uid(attributes)
     _fill_attributes(target.attributes, attributes)
@@ -137,11 +141,14 @@ def _fill_pairs(target: Any, pairs: EventDict, depth: int) -> None:
         if type(key) is not str:
             raise _OddError
         kind = type(value)
-        pair = add(key=key).value
+        its_value = add(key=key).value
+        # The usual two without a further call: most of the time goes into attributes.
         if kind is str:
-            pair.string_value = value
+            its_value.string_value = value
+        elif kind is int and -_INT64 <= value < _INT64:
+            its_value.int_value = value
         else:
-            _fill(pair, value, depth)
+            _fill(its_value, value, depth)
 
 
 def _fill(target: AnyValue, value: Any, depth: int) -> None:
@@ -176,4 +183,4 @@ def _fill(target: AnyValue, value: Any, depth: int) -> None:
 
 
 def _utf8(text: str) -> str:
-    return str(json_safe(text))
+    return text if text.isascii() else str(json_safe(text))

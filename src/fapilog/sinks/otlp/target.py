@@ -161,5 +161,5 @@ def _headers(variables: _Environment) -> dict[str, str]:
         name, equals, text = part.partition("=")
         if not equals:
             raise ConfigError.hidden(variable, value, "pairs such as name=value, with commas between them")
-        headers[unquote(name).strip()] = unquote(text).strip()
+        headers[unquote(name.strip())] = unquote(text.strip())
     return check_headers(headers, variable, RESERVED_HEADERS)

@@ -20,7 +20,18 @@ from fapilog.errors import SinkError
 CREDENTIALS_RETRY_SECONDS = 30.0
 _PERMISSIONS = "XADD, XTRIM, MULTI, EXEC and DISCARD on the key"
 # https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word, in capitals.
-_CODE = re.compile(r"[A-Z]{2,32}", re.ASCII)
+_CODE = re.compile(r"([A-Z]{2,32}) ", re.ASCII)
+_BEFORE_ANSWER = " of pipeline caused error: ('"
+_CLASSES = {
+    "BusyLoadingError": "LOADING",
+    "ReadOnlyError": "READONLY",
+    "MasterDownError": "MASTERDOWN",
+    "ClusterDownError": "CLUSTERDOWN",
+    "TryAgainError": "TRYAGAIN",
+    "OutOfMemoryError": "OOM",
+    "MovedError": "MOVED",
+    "AskError": "ASK",
+}
 _NOT_NOW = {
     "LOADING": "it is still loading its data",
     "READONLY": "it is a replica that takes no writes",
@@ -38,8 +49,6 @@ _SETUP = {
     "ASK": "the key is on its way to another node of its cluster",
     "NOAUTH": "it wants a password",
 }
-# What the server says before it closes the connection on an argument that is too long for it.
-_TOO_LONG = "invalid bulk length"
 
 
 def sink_error(error: Exception, shown: str, *, opening: bool) -> SinkError:
@@ -57,8 +66,6 @@ def sink_error(error: Exception, shown: str, *, opening: bool) -> SinkError:
         return _setup(f"Redis at {shown} does not permit this user {_PERMISSIONS}", opening=opening)
     if not isinstance(error, ResponseError) and _code_of(error) not in _NOT_NOW:
         return _network(error, shown, opening=opening)
-    if _TOO_LONG in str(error):
-        return SinkError(f"an event is too long for Redis at {shown} (proto-max-bulk-len)")
     code = _code_of(error)
     if code in _NOT_NOW:
         return SinkError(f"Redis at {shown} takes nothing now: {_NOT_NOW[code]} ({code})", retryable=True)
@@ -75,9 +82,13 @@ def _setup(text: str, *, opening: bool) -> SinkError:
 def _network(error: Exception, shown: str, *, opening: bool) -> SinkError:
     refused = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
     if refused is not None:
-        return _setup(f"Redis at {shown} has a certificate that is not trusted: {refused.verify_message}", opening=opening)
-    numbers = [cause.errno for cause in _causes(error) if isinstance(cause, OSError) and (cause.errno or 0) > 0]
-    why = os.strerror(numbers[0]) if numbers else type(error).__name__
+        return _setup(
+            f"Redis at {shown} has a certificate that is not trusted: {refused.verify_message}", opening=opening
+        )
+    numbers = [cause.errno or 0 for cause in _causes(error) if isinstance(cause, OSError)]
+    number = max(numbers, default=0)
+    # Those of getaddrinfo are below zero, and strerror does not know them.
+    why = os.strerror(number) if number > 0 else type(error).__name__
     return SinkError(f"Redis at {shown} cannot be reached: {why}", retryable=True)
 
 
@@ -91,22 +102,9 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _code_of(error: Exception) -> str:
-    """Return the code of the server's answer, which newer clients keep apart and older ones leave in the text."""
-    kept = getattr(error, "status_code", None)
-    if isinstance(kept, str):
-        return kept
-    names = {name: code for code, name in _CLASSES.items()}
-    match = _CODE.match(str(error)) if isinstance(error, RedisError) else None
-    return names.get(type(error).__name__) or (match[0] if match else "")
-
-
-_CLASSES = {
-    "LOADING": "BusyLoadingError",
-    "READONLY": "ReadOnlyError",
-    "MASTERDOWN": "MasterDownError",
-    "CLUSTERDOWN": "ClusterDownError",
-    "TRYAGAIN": "TryAgainError",
-    "OOM": "OutOfMemoryError",
-    "MOVED": "MovedError",
-    "ASK": "AskError",
-}
+    """Return the code of the server's answer; the client keeps it in a class, apart, or in the text, as it knows it."""
+    by_class = _CLASSES.get(type(error).__name__, "")
+    # A pipeline puts the command, and with it what was logged, before what the server said.
+    said = str(error).rpartition(_BEFORE_ANSWER)[2]
+    match = _CODE.match(said) if isinstance(error, RedisError) else None
+    return by_class or (match[1] if match else "")

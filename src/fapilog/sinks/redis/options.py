@@ -113,10 +113,10 @@ def address_of(url: Any) -> Address:
     if parts is None or port == 0:
         raise ConfigError.hidden("add_redis(url)", url, _URL)
     if parts.scheme == "unix":
-        usable = not parts.hostname and parts.path not in ("", "/") and _DATABASE_QUERY.fullmatch(parts.query)
+        usable = not parts.hostname and parts.path not in ("", "/") and bool(_DATABASE_QUERY.fullmatch(parts.query))
         shown, database = f"unix://{parts.path}", parts.query[3:]
     else:
-        usable = parts.hostname and _DATABASE.fullmatch(parts.path) and not parts.query
+        usable = bool(parts.hostname and _DATABASE.fullmatch(parts.path) and not parts.query)
         host = parts.hostname or ""
         database = parts.path[1:]
         shown = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port or _DEFAULT_PORT}/{database or 0}"

@@ -29,8 +29,8 @@ class RedisSink:
     """Adds events to a stream, a batch in one transaction; ``write`` returns when the server has applied it.
 
     Each entry has the field ``event``, the JSON line without its newline, and beside it, where the event has them, the
-    fields ``event_id``, ``level``, ``trace_id`` and ``request_id``, so that a consumer can choose without parsing. Redis
-    gives the entries their ids, which keep the order of arrival; ``event_id`` tells what arrived twice.
+    fields ``event_id``, ``level``, ``trace_id`` and ``request_id``, so that a consumer can choose without parsing.
+    Redis gives the entries their ids, which keep the order of arrival; ``event_id`` tells what arrived twice.
 
     A batch is there as a whole or not at all. After any failure the connection is given up, and the next write begins
     with a new one, for which the address is looked up anew: after a failover that is another server. Nothing is sent
@@ -85,8 +85,8 @@ class RedisSink:
         """Add a batch.
 
         Raises:
-            SinkError: Retryable if the server cannot be reached, does not answer in time or takes nothing now. Not
-                retryable if an event is longer than the server allows; it does not say which.
+            SinkError: Always retryable: if the server cannot be reached, does not answer in time or takes nothing now;
+                and after 30 s, if it refuses the credentials or the key is no stream any more.
         """
         if not self._opened:
             raise SinkError("the sink is not open", retryable=True)
@@ -113,10 +113,11 @@ class RedisSink:
         # XTRIM is a write, so a replica refuses it, and checks the type of the key; at this length it removes nothing.
         # What MULTI queues is checked for permission, and DISCARD forgets it.
         async with self._connected().client() as one:
-            await one.execute_command("XTRIM", self._key, "MAXLEN", "~", _NEVER_REACHED)
-            await one.execute_command("MULTI")
-            await one.execute_command("XADD", self._key, "*", "event", "")
-            await one.execute_command("DISCARD")
+            call: Any = one.execute_command
+            await call("XTRIM", self._key, "MAXLEN", "~", _NEVER_REACHED)
+            await call("MULTI")
+            await call("XADD", self._key, "*", "event", "")
+            await call("DISCARD")
 
     async def _send(self, batch: Batch) -> None:
         pipeline = self._connected().pipeline(transaction=True)
@@ -134,7 +135,7 @@ class RedisSink:
 
     def _commands(self, batch: Batch) -> list[tuple[Any, ...]]:
         key = self._key
-        commands = [
+        commands: list[tuple[Any, ...]] = [
             (b"XADD", key, b"*", b"event", batch.line(index)[:-1], *_fields_of(event))
             for index, event in enumerate(batch.flat)
         ]

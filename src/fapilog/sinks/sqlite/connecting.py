@@ -28,6 +28,8 @@ _BROKEN = {
     sqlite3.SQLITE_CORRUPT: "the database is damaged; move it away, and a new one is made",
     sqlite3.SQLITE_NOTADB: "this file is no SQLite database; fapilog needs a file of its own",
 }
+_OF_AN_EVENT = frozenset({0, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH})
+"""What a value can be to blame for; 0 is an error of the module itself, which could not bind it."""
 
 
 class Settings(NamedTuple):
@@ -74,17 +76,18 @@ def opening_error(path: Path, error: Exception) -> SinkError:
     return SinkError(f"{path}: {_BROKEN.get(code, error)}")
 
 
-def writing_error(path: Path, error: sqlite3.Error) -> SinkError:
+def writing_error(path: Path, error: sqlite3.Error | SinkError) -> SinkError:
     """Return the error of a ``write`` that failed: nothing of its batch was taken.
 
     Events wait for a database that somebody has to repair; half a minute between two attempts is enough.
     """
+    if isinstance(error, SinkError):  # of a connection that had to be made anew
+        return error if error.retryable else SinkError(str(error), retryable=True, retry_after=_HEAL_SECONDS)
     code = _code(error)
     if code in _PASSING:
         return SinkError(f"{path}: {_PASSING[code]}", retryable=True)
-    if code in _BROKEN:
-        return SinkError(f"{path}: {_BROKEN[code]}", retryable=True, retry_after=_HEAL_SECONDS)
-    return SinkError(f"{path}: {type(error).__name__}: {error}")
+    text = f"{path}: {_BROKEN.get(code, f'{type(error).__name__}: {error}')}"
+    return SinkError(text) if code in _OF_AN_EVENT else SinkError(text, retryable=True, retry_after=_HEAL_SECONDS)
 
 
 def _code(error: Exception) -> int:

@@ -18,7 +18,7 @@ _SECONDS = 0.02
 _PAGES_AT_ONCE = 64
 _LEAST_FREE = 256
 _LOG_SHARE = 4
-_LOG_MOST = 4 * 1024 * 1024
+_LOG_MOST = 16 * 1024 * 1024
 _BATCH_SHARE = 8
 _BATCH_MOST = 2 * 1024 * 1024
 _INDEX_OF_LOG = 64 * 1024
@@ -38,7 +38,7 @@ class Rules(NamedTuple):
 
     @property
     def log_bytes(self) -> int:
-        """How long the write-ahead log may become before it is copied into the database: 4 MiB, or a quarter of all."""
+        """How long the write-ahead log may become before it is copied into the file: 16 MiB, or a quarter of all."""
         return _LOG_MOST if self.max_bytes is None else min(_LOG_MOST, self.max_bytes // _LOG_SHARE)
 
     @property

@@ -112,11 +112,8 @@ class SqliteSink:
                 raise SinkError(f"{self.path}: the sink is not open")
             try:
                 added = insert(self._current(), rows)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, SinkError) as error:
                 raise self._failed(error) from error
-            except SinkError as error:
-                self._error = str(error)
-                raise
             self._error = ""
             if added < len(rows):
                 self.figures["duplicates"] += len(rows) - added
@@ -151,7 +148,7 @@ class SqliteSink:
             self.figures["retention_failed"] += 1
             self._error = str(self._failed(error))
 
-    def _failed(self, error: sqlite3.Error) -> SinkError:
+    def _failed(self, error: sqlite3.Error | SinkError) -> SinkError:
         """Return the error to raise; the connection is made anew by the next write, whatever state it is in."""
         self._disconnect()
         refused = writing_error(self.path, error)

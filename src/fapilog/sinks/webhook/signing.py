@@ -100,6 +100,9 @@ def verify(
         raise SignatureError(f"{TIMESTAMP_HEADER} is not a number of seconds")
     if abs((time.time() if now is None else now) - int(stamp)) > tolerance_seconds:
         raise SignatureError(f"{TIMESTAMP_HEADER} is more than {tolerance_seconds:g} s away from now")
+    if "." in message_id:
+        # What is signed would be the same for another id, timestamp and body.
+        raise SignatureError(f"{ID_HEADER} has a full stop in it")
     # The stamp as it was sent: what is signed is text, "007" is not "7".
     content = f"{message_id}.{stamp}.".encode() + body
     given = [text.removeprefix(f"{_VERSION},") for text in signatures.split() if text.startswith(f"{_VERSION},")]

@@ -1,0 +1,104 @@
+"""Every remote sink can be said by a method, by ``Settings`` and by variables, and hides what is secret."""
+
+import inspect
+import json
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+
+from fapilog import LoggerBuilder, Settings
+from fapilog.config.environment import variable_of
+from fapilog.config.parts import KINDS
+from fapilog.config.sink_parts import make_sink
+from fapilog.errors import ConfigError
+
+CANARY = "s3cr3t-canary"
+REMOTE = [kind for kind in KINDS if kind not in ("stdout", "file")]
+GIVEN: dict[str, dict[str, Any]] = {
+    "http": {
+        "url": "https://logs.example.com/in",
+        "bearer": CANARY,
+        "headers": {"X-Team": CANARY},
+        "compression": "gzip",
+    },
+    "webhook": {"url": "https://hooks.example.com/in", "secret": CANARY + CANARY + CANARY, "min_level": "ERROR"},
+    "loki": {"url": "https://loki.example.com", "labels": {"app": "shop"}, "tenant": "t1", "bearer": CANARY},
+    "cloudwatch": {
+        "group": "/shop",
+        "region": "eu-west-1",
+        "access_key_id": "AKIA" + CANARY,
+        "secret_access_key": CANARY,
+    },
+    "postgres": {"dsn": f"postgresql://app:{CANARY}@db.example.com/logs", "table": "audit.logs"},
+    "sqlite": {"path": "logs.db", "max_age": "30d"},
+    "otlp": {"endpoint": "https://otel.example.com:4318", "headers": {"api-key": CANARY}, "compression": "gzip"},
+    "kafka": {"servers": ["a.example.com:9092", "b.example.com:9092"], "topic": "logs"},
+    "redis": {"url": "rediss://cache.example.com/0", "password": CANARY, "key": "logs"},
+}
+"""For each kind what it cannot do without, and some of the rest; secrets are the canary."""
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_three_roads_say_the_same(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same options, whoever said them."""
+    given = GIVEN[kind]
+    by_method = getattr(LoggerBuilder(), f"add_{kind}")(**given).options().sinks
+    by_settings = Settings(**{kind: given}).options().sinks
+    for option, value in given.items():
+        monkeypatch.setenv(variable_of(kind, option), value if isinstance(value, str) else json.dumps(value))
+    by_variables = LoggerBuilder().options().sinks
+
+    assert by_settings == by_method
+    assert by_variables == by_method
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_the_method_has_every_option_with_its_default(kind: str) -> None:
+    """In the order of the options, those that are needed first."""
+    method = inspect.signature(getattr(LoggerBuilder, f"add_{kind}"))
+    options = {
+        item.name: inspect.Parameter.empty if item.default is item.default_factory is MISSING else _default(item)
+        for item in fields(KINDS[kind])
+    }
+
+    assert set(method.parameters) - {"self"} == set(options)
+    for name, default in options.items():
+        shown = method.parameters[name].default
+        assert shown == default or (not shown and not default), name
+
+
+def _default(item: Any) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_no_secret_is_shown(kind: str) -> None:
+    """Neither by the options nor by the settings nor by the sink."""
+    options = KINDS[kind](**GIVEN[kind])
+    sink = make_sink(options, {})
+
+    for value in (options, Settings(**{kind: GIVEN[kind]}), sink, LoggerBuilder().with_settings(Settings()).options()):
+        assert CANARY not in repr(value)
+        assert CANARY not in str(value)
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_a_missing_library_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    if kind == "sqlite":
+        return
+
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError("no", name="the-library")
+
+    monkeypatch.setattr("fapilog.config.sink_parts.import_module", missing)
+
+    with pytest.raises(ConfigError, match=rf"add_{kind}\(\): needs the-library.*pip install 'fapilog\[{kind}\]'"):
+        make_sink(KINDS[kind](**GIVEN[kind]), {})
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+def test_importing_the_options_needs_no_library(kind: str) -> None:
+    """A program that uses one sink does not pay for the others."""
+    assert KINDS[kind].__module__ == f"fapilog.sinks.{kind}.options"
