@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from glob import glob
 from importlib.util import find_spec
 
 import pytest
@@ -34,11 +35,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def _missing(module: str | None = None, command: str | None = None) -> str:
+def _missing(module: str | None = None, command: str | None = None, files: str | None = None) -> str:
     if module is not None and find_spec(module) is None:
         return f"the module {module} is not installed"
     if command is not None and shutil.which(command) is None:
         return f"the command {command} is not on the path"
+    if files is not None and not glob(files):
+        return f"there is no {files}"
     return ""
 
 

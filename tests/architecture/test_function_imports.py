@@ -11,6 +11,7 @@ ALLOWED = {
     ("fapilog._runtime", "fapilog.config.builder"): "the same: whoever gives a builder has it loaded",
     ("fapilog._runtime", "multiprocessing.util"): "only a child of multiprocessing needs it, and it has it loaded",
     ("fapilog.errors", "difflib"): "only a wrong name needs it; `import fapilog` stays cheap",
+    ("fapilog.sinks.loki.sink", "fapilog.sinks.loki.protobuf_body"): "needs protobuf and cramjam, which JSON does not",
     ("fapilog.plugins", "importlib.metadata"): "loads slowly; only who names a plug-in needs it",
     ("fapilog.config.resolve", "fapilog.config.settings"): "pydantic loads slowly; only the environment needs it",
 }

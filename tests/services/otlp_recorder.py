@@ -33,7 +33,7 @@ class Http(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     file = ""
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         body = self._body()
         if self.path != "/v1/logs" or self.headers["content-type"] != "application/x-protobuf":
             self._answer(404 if self.path != "/v1/logs" else 415, b"")

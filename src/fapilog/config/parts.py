@@ -10,7 +10,9 @@ from fapilog.errors import ConfigError
 from fapilog.protocols import Sink
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.postgres.options import PostgresOptions
 from fapilog.sinks.redis.options import RedisOptions
 from fapilog.sinks.sqlite.options import SqliteOptions
 from fapilog.sinks.webhook.options import WebhookOptions
@@ -94,7 +96,9 @@ SinkChoice = (
     | FileOptions
     | HttpOptions
     | WebhookOptions
+    | LokiOptions
     | CloudwatchOptions
+    | PostgresOptions
     | SqliteOptions
     | OtlpOptions
     | RedisOptions
@@ -107,7 +111,9 @@ KINDS: Mapping[str, type] = {
     "file": FileOptions,
     "http": HttpOptions,
     "webhook": WebhookOptions,
+    "loki": LokiOptions,
     "cloudwatch": CloudwatchOptions,
+    "postgres": PostgresOptions,
     "sqlite": SqliteOptions,
     "otlp": OtlpOptions,
     "redis": RedisOptions,

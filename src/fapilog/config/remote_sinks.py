@@ -7,6 +7,8 @@ from typing import Literal, Self
 from fapilog.config.base import Filling
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.postgres.options import PostgresOptions
 from fapilog.sinks.redis.options import RedisOptions
 from fapilog.sinks.sqlite.options import SqliteOptions
 from fapilog.sinks.webhook.options import WebhookOptions
@@ -16,7 +18,7 @@ class RemoteSinkMethods(Filling):
     """One method for each kind of sink. Each needs the extra of its name, such as ``pip install 'fapilog[http]'``."""
 
     # --- http
-    def add_http(  # noqa: PLR0913 - the options of the sink
+    def add_http(
         self,
         url: str,
         *,
@@ -75,7 +77,7 @@ class RemoteSinkMethods(Filling):
         return self
 
     # --- webhook
-    def add_webhook(  # noqa: PLR0913 - the options of the sink
+    def add_webhook(
         self,
         url: str,
         secret: str,
@@ -170,6 +172,46 @@ class RemoteSinkMethods(Filling):
         return self
 
     # --- postgres
+    def add_postgres(
+        self,
+        dsn: str,
+        table: str = "logs",
+        *,
+        create: bool = True,
+        partition: Literal["day", "week", "month"] | None = None,
+        keep: float | str | None = None,
+        dedupe: bool = False,
+        ca_file: str | None = None,
+        timeout: float | str = "10s",
+        name: str = "postgres",
+    ) -> Self:
+        """Put events into a table of a PostgreSQL database.
+
+        Args:
+            dsn: The address of the database, such as ``"postgresql://user:password@host/database"``.
+            table: The table, ``"name"`` or ``"schema.name"``, written exactly so.
+            create: Whether to make the table with its indexes where it is missing.
+            partition: ``"day"``, ``"week"`` or ``"month"``: the table is partitioned by time.
+            keep: With ``partition``: drop partitions whose events are all older, such as ``"30d"``; default never.
+            dedupe: Whether an event whose ``event_id`` is already there is left out.
+            ca_file: A PEM file of certificates to check the server's with; default as ``sslmode`` in ``dsn`` says.
+            timeout: How long one batch may take, connecting included.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        choice = PostgresOptions(
+            dsn=dsn,
+            table=table,
+            create=create,
+            partition=partition,
+            keep=keep,
+            dedupe=dedupe,
+            ca_file=ca_file,
+            timeout=timeout,
+            name=name,
+        )
+        self._sinks.append(choice)
+        return self
+
     # --- sqlite
     def add_sqlite(
         self,
@@ -199,6 +241,52 @@ class RemoteSinkMethods(Filling):
         return self
 
     # --- otlp
+    def add_otlp(
+        self,
+        endpoint: str | None = None,
+        protocol: Literal["http/protobuf", "grpc"] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        compression: Literal["none", "gzip"] | None = None,
+        timeout: float | str | None = None,
+        ca_file: str | None = None,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        insecure: bool = False,
+        resource: Mapping[str, str] = {},
+        name: str = "otlp",
+    ) -> Self:
+        """Send events as OpenTelemetry log records; what is None is read from ``OTEL_EXPORTER_OTLP_(LOGS_)…``.
+
+        Args:
+            endpoint: The whole URL, or for ``grpc`` one without a path; default a collector on this machine.
+            protocol: ``"http/protobuf"`` or ``"grpc"``; default ``"http/protobuf"``.
+            headers: Sent with each request, such as a token; default none.
+            compression: ``"none"`` or ``"gzip"``; default ``"none"``.
+            timeout: The longest that one request may take; default 10 s.
+            ca_file: A PEM file of the certificate authorities to trust instead of the system's.
+            client_cert: A PEM file with the client's certificate.
+            client_key: A PEM file with its key, if it is not in ``client_cert``.
+            insecure: gRPC without TLS to an endpoint without a scheme; credentials to other machines without TLS.
+            resource: More attributes of the resource.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        choice = OtlpOptions(
+            endpoint=endpoint,
+            protocol=protocol,
+            headers=headers,
+            compression=compression,
+            timeout=timeout,
+            ca_file=ca_file,
+            client_cert=client_cert,
+            client_key=client_key,
+            insecure=insecure,
+            resource=resource,
+            name=name,
+        )
+        self._sinks.append(choice)
+        return self
+
     # --- kafka
     # --- redis
     def add_redis(

@@ -39,7 +39,9 @@ from fapilog.protocols import Enricher, Filter, Processor, Redactor
 from fapilog.redaction.options import RedactionOptions
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.postgres.options import PostgresOptions
 from fapilog.sinks.redis.options import RedisOptions
 from fapilog.sinks.sqlite.options import SqliteOptions
 from fapilog.sinks.webhook.options import WebhookOptions
@@ -81,7 +83,9 @@ class Settings(_Schema):
     file: FileOptions | None = None
     http: HttpOptions | None = None
     webhook: WebhookOptions | None = None
+    loki: LokiOptions | None = None
     cloudwatch: CloudwatchOptions | None = None
+    postgres: PostgresOptions | None = None
     sqlite: SqliteOptions | None = None
     otlp: OtlpOptions | None = None
     redis: RedisOptions | None = None

@@ -88,14 +88,14 @@ def aborting(code: grpc.StatusCode, details: str = "no", **trailing: bytes) -> S
 
 
 @contextmanager
-def grpc_peer(*scripts: Script, certificate: Path | None = None) -> Iterator[GrpcPeer]:
-    """Run a gRPC receiver on a free port."""
+def grpc_peer(*scripts: Script, certificate: Path | None = None, port: int = 0) -> Iterator[GrpcPeer]:
+    """Run a gRPC receiver, on a free port by default."""
     peer = GrpcPeer(scripts)
     pool = ThreadPoolExecutor(4)
     server = grpc.server(pool)
     add_LogsServiceServicer_to_server(peer, server)
     if certificate is None:
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
     else:
         pem = certificate.read_bytes()
         port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(pem, pem)]))

@@ -40,6 +40,7 @@ WRONG: list[tuple[str, Any]] = [
     ("resource", SECRET),
     ("resource", {"a": [SECRET]}),
     ("resource", {7: SECRET}),
+    ("resource", {"a": 7}),
     ("resource", {"": SECRET}),
     ("name", ""),
     ("name", 7),

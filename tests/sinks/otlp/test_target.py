@@ -67,7 +67,8 @@ def test_the_variables_for_logs_win_over_the_general_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("10", 10), ("0.5", 0.5), ("999", 999), ("1000", 1), ("10000", 10), ("2s", 2), ("5 min", 300)]
+    ("value", "seconds"),
+    [("10", 10), ("0.5", 0.5), ("999", 999), ("1000", 1), ("10000", 10), ("2s", 2), ("5 min", 300)],
 )
 def test_the_timeout_is_understood_in_seconds_and_in_milliseconds(value: str, seconds: float) -> None:
     """Python's own packages read seconds, the specification says milliseconds: below 1000 it is seconds."""

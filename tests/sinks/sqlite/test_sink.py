@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fapilog import LoggerBuilder
+from fapilog import LoggerBuilder, context_scope
 from fapilog.errors import ConfigError, SinkError
 from fapilog.levels import LevelTable
 from fapilog.sinks.sqlite import query
@@ -454,7 +454,8 @@ def test_through_an_engine(path, alone):
     builder = LoggerBuilder().add_sink(sink_at(path)).with_schema("ecs")
     logger = (builder if alone else builder.add_memory()).build()
     for number in range(1000):
-        logger.info("order created", order=number, request_id=f"r-{number // 10}")
+        with context_scope(request_id=f"r-{number // 10}"):
+            logger.info("order created", order=number)
     try:
         raise ConnectionError("refused by the bank")
     except ConnectionError:

@@ -186,6 +186,9 @@ class SpoolStore:
         stream = token.stream
         if stream not in self._streams:
             return
+        for earlier in self._streams[: self._streams.index(stream)]:
+            earlier.acknowledge(*earlier.token())
+            self._finish(earlier)
         stream.acknowledge(token.position, token.number)
         if self._options.sync == "always":
             self.sync()

@@ -113,6 +113,9 @@ class Stream:
         """Move the cursor, and delete what is below it."""
         if position <= self._slot.a:
             return
+        for segment in self.segments:
+            if segment.end <= position:
+                self._pass(segment)
         if position >= self._given:
             # Damage that was passed over meanwhile is done with, too.
             position, number = self._position, self._number
@@ -131,6 +134,7 @@ class Stream:
     def trim(self) -> None:
         """Delete the segments that are wholly below the cursor, but for the active one."""
         while self.segments and self.segments[0] is not self.active and self.segments[0].end <= self._slot.a:
+            self._pass(self.segments[0])
             self.delete(self.segments[0])
 
     def delete(self, segment: Segment) -> None:
@@ -188,8 +192,10 @@ class Stream:
 
     def _pass(self, segment: Segment) -> None:
         """Leave a segment behind: what was not found in it, or between it and the next one, is lost."""
-        self.damaged += max(0, segment.next - self._number)
-        self._position, self._number = max(self._position, segment.end), max(self._number, segment.next)
+        if self._number < segment.next:
+            self.damaged += segment.next - self._number
+            self._number = segment.next
+        self._position = max(self._position, segment.end)
 
     def _read_segment(self, segment: Segment, most: int, limit: int) -> list[bytes]:
         records: list[bytes] = []

@@ -69,7 +69,8 @@ def text_of(labels: LabelSet) -> str:
 
     The escapes of JSON are among those of Go strings, which these are.
     """
-    return "{%s}" % ", ".join([f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels])
+    inner = ", ".join([f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels])
+    return f"{{{inner}}}"
 
 
 def _plain(value: Any) -> str:

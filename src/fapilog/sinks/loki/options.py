@@ -175,9 +175,7 @@ def _label_fields(fields: Any, labels: Mapping[str, str]) -> tuple[str, ...]:
     if not labels and "level" not in found:
         raise ConfigError.wrong(where, found, "level among them, or labels: Loki takes no stream without a label")
     if len(labels) + len(found) > MOST_LABELS:
-        raise ConfigError.wrong(
-            "add_loki(labels)", len(labels) + len(found), f"{MOST_LABELS} labels with those of label_fields"
-        )
+        raise ConfigError.wrong(where, len(labels) + len(found), f"at most {MOST_LABELS} with those of labels")
     return found
 
 

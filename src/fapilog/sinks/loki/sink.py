@@ -25,8 +25,8 @@ class LokiSink:
     """Pushes each batch to Loki in one request; the batch is taken when the answer is 2xx.
 
     Where Loki answers 400 and its text proves which entries it refused, those are rejected, and the others are pushed
-    again within the same write, because Loki speaks of one stream at a time: it drops an entry of a time and a line that
-    it has, and every line has its ``event_id``. Other receivers of this protocol may keep both.
+    again within the same write, because Loki speaks of one stream at a time: an entry of a time and a line that it has
+    it drops, and every line has its ``event_id``. Other receivers of this protocol may keep both.
 
     One batch at a time keeps the order. Opened anew in a forked child.
 
@@ -166,7 +166,7 @@ def _encoding(protocol: str) -> tuple[Callable[[Streams], bytes], str]:
 def _beside(error: SinkError, rejected: Mapping[int, str], count: int) -> SinkError:
     """Return an error about what was left when some entries had been rejected already.
 
-    Where it splits the batch, all of it is split: what was rejected is told again by the parts, what was taken Loki drops.
+    Where it splits the batch, all of it is split: what was rejected is told again by the parts.
     """
     splits = not error.retryable and error.failed_indexes is None
     if not rejected or splits:

@@ -24,13 +24,13 @@ class Entry(NamedTuple):
     """One event as Loki keeps it.
 
     Attributes:
-        index: Its position in the batch.
+        place: Its position in the batch.
         time_ns: Its timestamp, nanoseconds since the epoch.
         line: The JSON line, without its newline.
         metadata: Structured metadata, by name.
     """
 
-    index: int
+    place: int
     time_ns: int
     line: str
     metadata: dict[str, str]
@@ -76,7 +76,7 @@ def time_of(stamp: Any, now_ns: int) -> int:
 
 def without(streams: Streams, indexes: Mapping[int, str]) -> Streams:
     """Return the streams without some entries; one that has none left is gone."""
-    kept = {labels: [entry for entry in entries if entry.index not in indexes] for labels, entries in streams.items()}
+    kept = {labels: [entry for entry in entries if entry.place not in indexes] for labels, entries in streams.items()}
     return {labels: entries for labels, entries in kept.items() if entries}
 
 

@@ -1,8 +1,8 @@
 """Which entries of a push a 400 of Loki speaks of.
 
 Loki takes the valid entries of a push and answers 400 with a text about some of the others: of one stream only, at most
-ten by their timestamps, sizes and ages by their limit. Only what the text proves is named here: it would be refused again,
-whenever it is sent. Wordings: Loki's ``pkg/validation/validate.go``, ``pkg/ingester/stream.go``,
+ten by their timestamps, sizes and ages by their limit. Only what the text proves is named here: it would be refused
+again, whenever it is sent. Wordings: Loki's ``pkg/validation/validate.go``, ``pkg/ingester/stream.go``,
 ``pkg/chunkenc/interface.go``, from 2.4 on.
 """
 
@@ -51,16 +51,16 @@ def refused(text: str, streams: Streams) -> dict[int, str]:
     named: dict[int, str] = {}
     for match in _TOO_LONG.finditer(text):
         most = int(match[1])
-        named |= {it.index: f"over {most} bytes" for it in _all(streams) if len(it.line.encode()) > most}
+        named |= {it.place: f"over {most} bytes" for it in _all(streams) if len(it.line.encode()) > most}
     for match in _TOO_OLD.finditer(text):
         oldest = time_of(match[1], 0)
-        named |= {it.index: f"timestamp too old: before {match[1]}" for it in _all(streams) if it.time_ns < oldest}
+        named |= {it.place: f"timestamp too old: before {match[1]}" for it in _all(streams) if it.time_ns < oldest}
     for match in _TOO_NEW.finditer(text):
         # Its fraction is cut off: of several in that second nobody knows which.
         newest = time_of(match[1], 0)
         same = [it for it in _all(streams) if newest <= it.time_ns < newest + _SECOND]
         later = [it for it in _all(streams) if it.time_ns >= newest + _SECOND]
-        named |= {it.index: "timestamp too new" for it in [*later, *(same if len(same) == 1 else [])]}
+        named |= {it.place: "timestamp too new" for it in [*later, *(same if len(same) == 1 else [])]}
     return named
 
 
@@ -74,7 +74,7 @@ def _behind(text: str, streams: Streams) -> dict[int, str]:
     if not all(it.reason.startswith(_PERMANENT) for it in listed):
         return {}
     reason = listed[0].reason.partition(",")[0]
-    named = {it.index for it in _by_time(entries, listed)} | {it.index for it in _by_cutoff(text, entries, listed)}
+    named = {it.place for it in _by_time(entries, listed)} | {it.place for it in _by_cutoff(text, entries, listed)}
     return dict.fromkeys(named, reason) if len(named) == int(total[1]) else {}
 
 

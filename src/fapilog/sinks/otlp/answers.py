@@ -5,7 +5,7 @@ HTTP                     gRPC                                     delivery
 429 502 503 504          CANCELLED DEADLINE_EXCEEDED ABORTED      the same batch later, after Retry-After or RetryInfo
                          UNAVAILABLE OUT_OF_RANGE DATA_LOSS,
                          RESOURCE_EXHAUSTED with RetryInfo
-401 403 407              UNAUTHENTICATED PERMISSION_DENIED        the same batch in 30 s, until credentials are put right
+401 403 407              UNAUTHENTICATED PERMISSION_DENIED        the same batch in 30 s: credentials can be put right
 400 413 422              INVALID_ARGUMENT, RESOURCE_EXHAUSTED     some event, or the size, is to blame: split
                          without RetryInfo
 all others, 500 too      all others                               refused: OTLP forbids to send it again
@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # has no stubs
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from fapilog.diagnostics import one_line

@@ -151,7 +151,7 @@ class GrpcExporter:
             self._channel = grpc.secure_channel(self._address, credentials, _CHANNEL_OPTIONS, compression)
         else:
             self._channel = grpc.insecure_channel(self._address, _CHANNEL_OPTIONS, compression)
-        self._export = LogsServiceStub(self._channel).Export
+        self._export = LogsServiceStub(self._channel).Export  # type: ignore[no-untyped-call]  # generated
 
     async def export(self, request: ExportLogsServiceRequest, count: int) -> Partial:
         """Call the receiver.

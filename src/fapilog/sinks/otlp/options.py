@@ -13,7 +13,7 @@ PROTOCOLS = ("http/protobuf", "grpc")
 COMPRESSIONS = ("none", "gzip")
 RESERVED_HEADERS = frozenset({"content-type", "grpc-timeout"})
 _WHERE = "add_otlp"
-_RESOURCE = "a mapping of attribute names to texts, numbers, True or False"
+_RESOURCE = "texts by the names of the attributes"
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +50,7 @@ class OtlpOptions:
     client_cert: str | None = None
     client_key: str | None = None
     insecure: bool = False
-    resource: Mapping[str, str | bool | int | float] = field(default_factory=dict)
+    resource: Mapping[str, str] = field(default_factory=dict)
     name: str = "otlp"
 
     def __post_init__(self) -> None:
@@ -124,5 +124,5 @@ def _check_resource(resource: Any) -> None:
     if not isinstance(resource, Mapping):
         raise ConfigError.hidden(where, resource, _RESOURCE)
     for key, value in resource.items():
-        if not isinstance(key, str) or not key or not isinstance(value, str | int | float):
+        if not isinstance(key, str) or not key or not isinstance(value, str):
             raise ConfigError.hidden(where, value, _RESOURCE)

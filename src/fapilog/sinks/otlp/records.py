@@ -88,24 +88,32 @@ def _add(records: Any, event: EventDict, record: EventDict, observed_ns: int) ->
         target.time_unix_nano = time_ns
     else:
         attributes["timestamp"] = event["timestamp"]
+    if "SeverityText" in record:
+        target.severity_text = _utf8(record["SeverityText"])
+    if "Body" in record:
+        _fill_value(target.body, record["Body"])
+    _set_ids(target, record)
+    if not _NAMED.isdisjoint(attributes):
+        _set_name(target, attributes)
+    if type(attributes.get("event_id")) is str:
+        _put_uid(attributes)
+    _fill_attributes(target.attributes, attributes)
+
+
+def _set_ids(target: LogRecord, record: EventDict) -> None:
     if record.get("TraceId", _NO_TRACE) != _NO_TRACE:
         target.trace_id = bytes.fromhex(record["TraceId"])
     if record.get("SpanId", _NO_SPAN) != _NO_SPAN:
         target.span_id = bytes.fromhex(record["SpanId"])
     if "TraceFlags" in record:
         target.flags = record["TraceFlags"]
-    if "SeverityText" in record:
-        target.severity_text = _utf8(record["SeverityText"])
-    if "Body" in record:
-        _fill_value(target.body, record["Body"])
-    if not _NAMED.isdisjoint(attributes):
-        for name in EVENT_NAMES:
-            if type(attributes.get(name)) is str and attributes[name]:
-                target.event_name = _utf8(attributes.pop(name))
-                break
-    if type(attributes.get("event_id")) is str:
-        _put_uid(attributes)
-    _fill_attributes(target.attributes, attributes)
+
+
+def _set_name(target: LogRecord, attributes: EventDict) -> None:
+    for name in EVENT_NAMES:
+        if type(attributes.get(name)) is str and attributes[name]:
+            target.event_name = _utf8(attributes.pop(name))
+            return
 
 
 def _put_uid(attributes: EventDict) -> None:
@@ -158,28 +166,37 @@ def _fill(target: AnyValue, value: Any, depth: int) -> None:
     elif kind is bool:
         target.bool_value = value
     elif kind is int:
-        if -_INT64 <= value < _INT64:
-            target.int_value = value
-        elif -_FIXED64 < value < _FIXED64:
-            target.string_value = str(value)
-        else:
-            raise _OddError
+        _fill_int(target, value)
     elif kind is float:
         if not math.isfinite(value):
             raise _OddError
         target.double_value = value
-    elif value is None:
-        return
-    elif depth > MAX_DEPTH or kind not in (dict, list):
+    elif value is not None:
+        _fill_container(target, value, depth)
+
+
+def _fill_int(target: AnyValue, value: int) -> None:
+    if -_INT64 <= value < _INT64:
+        target.int_value = value
+    elif -_FIXED64 < value < _FIXED64:
+        target.string_value = str(value)
+    else:
         raise _OddError
-    elif kind is dict:
+
+
+def _fill_container(target: AnyValue, value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _OddError
+    if type(value) is dict:
         target.kvlist_value.SetInParent()
         _fill_pairs(target.kvlist_value.values, value, depth + 1)
-    else:
+    elif type(value) is list:
         target.array_value.SetInParent()
         add = target.array_value.values.add
         for item in value:
             _fill(add(), item, depth + 1)
+    else:
+        raise _OddError
 
 
 def _utf8(text: str) -> str:

@@ -87,7 +87,10 @@ class UsualEvents:
         found = self._known(_IDS, key)
         if found is None:
             return False
-        self._ids_key, self._ids = key, {name: found[name] for name in ("TraceId", "SpanId", "TraceFlags") if name in found}
+        self._ids_key, self._ids = (
+            key,
+            {name: found[name] for name in ("TraceId", "SpanId", "TraceFlags") if name in found},
+        )
         return True
 
     def _note_resource(self, key: tuple[Any, ...]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped] - it has no types
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from fapilog.offload import Offload
 from fapilog.sinks.postgres.errors import FAILURES

@@ -16,7 +16,7 @@ everything else, and lost connections   retryable
 
 import ssl
 
-import asyncpg  # type: ignore[import-untyped] - it has no types
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from fapilog.diagnostics import type_name
 from fapilog.errors import SinkError

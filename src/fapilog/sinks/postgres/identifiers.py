@@ -1,7 +1,7 @@
 """Names of tables, indexes and partitions: read from an option, quoted, and kept within what PostgreSQL takes.
 
-An identifier has at most 63 bytes of UTF-8 (``NAMEDATALEN`` - 1) and holds anything but NUL; what is longer would be cut
-silently. Source: PostgreSQL documentation, "Lexical Structure", "Identifiers and Key Words".
+An identifier has at most 63 bytes of UTF-8 (``NAMEDATALEN`` - 1) and holds anything but NUL; what is longer would be
+cut silently. Source: PostgreSQL documentation, "Lexical Structure", "Identifiers and Key Words".
 """
 
 import re
@@ -11,9 +11,20 @@ from fapilog.errors import ConfigError
 
 MOST_BYTES = 63
 _DIGEST = 8
-_PART = r'"(?:[^"]|"")+"|[^.]+'
-_QUOTED = re.compile(r'"((?:[^"]|"")+)"', re.DOTALL)
-_TABLE = re.compile(rf"(?:({_PART})\.)?({_PART})", re.DOTALL)
+_QUOTED = r'("(?:[^"]|"")+")'
+_PLAIN = r"([^.]+)"
+# In this order, or a dot between double quotes would part schema and table.
+_FORMS = tuple(
+    (re.compile(r"\.".join(parts), re.DOTALL), parts)
+    for parts in (
+        (_QUOTED,),
+        (_QUOTED, _QUOTED),
+        (_QUOTED, _PLAIN),
+        (_PLAIN, _QUOTED),
+        (_PLAIN, _PLAIN),
+        (_PLAIN,),
+    )
+)
 _ALLOWED = (
     'a table such as "logs" or "audit.logs", each name at most 63 bytes and without NUL; '
     "a name with a dot in it goes in double quotes"
@@ -29,13 +40,10 @@ def split_table(table: object, where: str) -> tuple[str | None, str]:
     Raises:
         ConfigError: If it is no such text.
     """
-    match = _TABLE.fullmatch(table) if isinstance(table, str) else None
-    if match is None:
+    names = _names(table) if isinstance(table, str) else []
+    if not names or not all(map(_usable, names)):
         raise ConfigError.wrong(where, table, _ALLOWED)
-    schema, name = (None if part is None else _unquoted(part) for part in match.groups())
-    if not (name and _usable(name) and (schema is None or _usable(schema))):
-        raise ConfigError.wrong(where, table, _ALLOWED)
-    return schema, name
+    return names[0] if len(names) > 1 else None, names[-1]
 
 
 def quoted(*names: str) -> str:
@@ -60,9 +68,13 @@ def lock_key(schema: str, table: str) -> int:
     return int.from_bytes(sha256(f"fapilog {quoted(schema, table)}".encode()).digest()[:8], "big", signed=True)
 
 
-def _unquoted(part: str) -> str:
-    match = _QUOTED.fullmatch(part)
-    return match[1].replace('""', '"') if match else part
+def _names(table: str) -> list[str]:
+    for form, parts in _FORMS:
+        match = form.fullmatch(table)
+        if match:
+            pairs = zip(match.groups(), parts, strict=True)
+            return [name[1:-1].replace('""', '"') if part is _QUOTED else name for name, part in pairs]
+    return []
 
 
 def _usable(name: str) -> bool:

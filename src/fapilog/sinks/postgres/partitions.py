@@ -1,7 +1,7 @@
 """Partitions by time: which a batch needs, made when they are missing, dropped when they are old.
 
-A partition holds a day, a week from Monday on, or a month, in UTC; where others are already attached, what they leave of
-it. It is made as a table of its own and then attached, which stops neither readers nor writers; ``CREATE TABLE …
+A partition holds a day, a week from Monday on, or a month, in UTC; where others are already attached, what they leave
+of it. It is made as a table of its own and then attached, which stops neither readers nor writers; ``CREATE TABLE …
 PARTITION OF`` would wait for all of them. Source: PostgreSQL documentation, "Table Partitioning", "Explicit Locking".
 
 So that an event with a wild time cannot fill the database with empty tables, none is made for more than 400 periods ago
@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import asyncpg  # type: ignore[import-untyped] - it has no types
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from fapilog.sinks.postgres.identifiers import derived, quoted
 from fapilog.sinks.postgres.schema import Table, lock
@@ -159,7 +159,11 @@ async def drop(connection: Any, table: Table, before: int) -> tuple[int, int]:
                 await lock(connection, table.schema, table.name)
                 await connection.execute(f"DROP TABLE IF EXISTS {quoted(row['schema'], row['name'])}")
             dropped += 1
-        except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError, asyncpg.DependentObjectsStillExistError):
+        except (
+            asyncpg.LockNotAvailableError,
+            asyncpg.InsufficientPrivilegeError,
+            asyncpg.DependentObjectsStillExistError,
+        ):
             failed += 1
     return dropped, failed
 

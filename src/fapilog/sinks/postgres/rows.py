@@ -7,8 +7,8 @@ server about its types before each batch.
     {"timestamp": …, "level": …, "request_id": …, …, "order": 7, "exception": {…}}
       time             level      request_id   …      data: {"order": 7, "exception": {…}}
 
-``data`` holds what no column holds. A value that its column cannot hold whole, because it is no text or an id of over 512
-characters, is in ``data`` as it was and in the column as text, cut; so nothing is lost and an index never refuses a row.
+``data`` holds what no column holds. A value that its column cannot hold whole, because it is no text or an id of over
+512 characters, is in ``data`` as it was and in the column as text, cut; so nothing is lost and no index refuses a row.
 
 PostgreSQL stores no NUL character and no lone surrogate: ``\u0000`` and ``\ud800`` stand there instead, visibly.
 """
@@ -70,6 +70,11 @@ class RowMaker:
             rows.append(row)
             times.append(time)
         return Rows(rows, times)
+
+    def take_replaced(self) -> int:
+        """Return ``replaced`` and begin to count anew."""
+        count, self.replaced = self.replaced, 0
+        return count
 
     def _row(self, event: EventDict) -> tuple[bytes, int]:
         rest = {key: value for key, value in event.items() if key not in _IN_COLUMNS}

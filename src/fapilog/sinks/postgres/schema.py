@@ -48,7 +48,7 @@ _ABOUT_COLUMNS = """
     FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
 """
 _TEXTS = ("text", "character varying")
-_TYPES = {name: _TEXTS for name in COLUMNS} | {"time": ("timestamp with time zone",), "data": ("jsonb", "json")}
+_TYPES = dict.fromkeys(COLUMNS, _TEXTS) | {"time": ("timestamp with time zone",), "data": ("jsonb", "json")}
 _NOT_NULL = ("time", "level", "logger", "message", "data")
 _TABLE_KINDS = ("r", "p", "f")
 _ORDINARY_LEVELS = "('DEBUG', 'INFO')"
@@ -161,6 +161,11 @@ def statements(schema: str, wanted: Wanted) -> list[str]:
         *(f"CREATE INDEX {quoted(derived(wanted.name, name))} ON {table} {on}{where}" for name, on, where in indexes),
         *(f"CREATE UNIQUE INDEX {quoted(derived(wanted.name, name))} ON {table} {on}" for name, on, _ in unique),
     ]
+
+
+def column_types() -> str:
+    """Return the columns with their types, as SQL."""
+    return ", ".join(f"{quoted(name)} {_sql_type(name)}" for name in COLUMNS)
 
 
 def _sql_type(column: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
 from fapilog.protocols import Batch
 from fapilog.sinks.postgres import connecting, partitions, schema
@@ -24,9 +25,7 @@ from fapilog.sinks.postgres.rows import COLUMNS, RowMaker
 from fapilog.units import parse_duration
 
 STAGING = "fapilog_staging"
-_MAKE_STAGING = (
-    f"CREATE TEMPORARY TABLE IF NOT EXISTS {STAGING} ({{columns}}) ON COMMIT DELETE ROWS"
-)
+_MAKE_STAGING = f"CREATE TEMPORARY TABLE IF NOT EXISTS {STAGING} ({{columns}}) ON COMMIT DELETE ROWS"
 _CLOSE_SECONDS = 0.5
 _LOOK_MICROSECONDS = 3_600_000_000
 _NO_PARTITION = "23514"
@@ -89,8 +88,9 @@ class PostgresSink:
         """
         if self._pid != os.getpid():
             self._begin()
+        self._lock = asyncio.Lock()
         async with self._lock:
-            await self._drop()
+            self._drop()
             await self._do(self._ready(self._deadline()), opening=True)
         self._opened = True
 
@@ -98,8 +98,8 @@ class PostgresSink:
         """Put a batch into the table; return when the server has committed it.
 
         Raises:
-            SinkError: Retryable if nothing was taken and may be later; not retryable if PostgreSQL refuses the batch, or
-                naming the events that have no partition and get none, where the others were taken.
+            SinkError: Retryable if nothing was taken and may be later; not retryable if PostgreSQL refuses the batch,
+                or naming the events that have no partition and get none, where the others were taken.
         """
         if not self._opened:
             raise SinkError("the sink is not open", retryable=True)
@@ -154,13 +154,13 @@ class PostgresSink:
             raise
         except (*FAILURES, WrongTableError) as error:
             if not keeps_connection(error):
-                await self._drop()
+                self._drop()
             failure = self._failure(error, opening=opening)
             self._last_error = str(failure)
             # Not "from": what the server says may quote what an event holds.
             raise failure from None
         except asyncio.CancelledError:
-            await self._drop()
+            self._drop()
             raise
         self._last_error = ""
 
@@ -174,16 +174,17 @@ class PostgresSink:
             return SinkError(f"{self._where}: the table or a partition of it is gone", retryable=True)
         return sink_error(error, self._where, opening=opening)
 
-    async def _drop(self) -> None:
+    def _drop(self) -> None:
         connection, self._connection = self._connection, None
         self._forget()
         if connection is not None:
-            connection.terminate()
+            # It may belong to a loop that is closed by now.
+            attempt(connection.terminate)
 
     async def _ready(self, deadline: float) -> Any:
         """Return the connection, with a table that can be written to."""
         if self._connection is None or self._connection.is_closed():
-            await self._drop()
+            self._drop()
             self._connection = await connecting.connect(self._options.dsn, self._options.ca_file, self._left(deadline))
             self.figures["connects"] += 1
         if self._table is None:
@@ -226,7 +227,8 @@ class PostgresSink:
         table = self._table
         if table is None:
             raise ConnectionError("no table")
-        data = b"".join(rows)
+        # Bytes by themselves would be taken for the name of a file.
+        data = memoryview(b"".join(rows))
         if not self._options.dedupe:
             # One statement is a transaction by itself.
             await connection.copy_to_table(table.name, schema_name=table.schema, source=data, columns=COLUMNS)
@@ -249,14 +251,14 @@ class PostgresSink:
     async def _look_after(self, connection: Any, table: schema.Table, times: Sequence[int]) -> set[int]:
         """Make the partitions that are needed now and in the next hours, and drop old ones; return who gets none."""
         now, kind = self._now(), self._options.partition or ""
-        ahead = int(partitions.period(kind, now).end)
-        wanted = [*times, now, ahead]
-        self._spans, refused, made = await partitions.make(connection, table, kind, wanted, now)
-        self.figures["partitions_made"] += made
+        # First: events that are late enough to be dropped are there until the next time.
         if self._keep is not None:
             dropped, failed = await partitions.drop(connection, table, now - self._keep)
             self.figures["partitions_dropped"] += dropped
             self.figures["retention_failed"] += failed
+        ahead = int(partitions.period(kind, now).end)
+        self._spans, refused, made = await partitions.make(connection, table, kind, [*times, now, ahead], now)
+        self.figures["partitions_made"] += made
         self._looked = now
         return refused
 

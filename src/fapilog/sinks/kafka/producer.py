@@ -1,0 +1,177 @@
+"""The calls of librdkafka that block, for one thread.
+
+    Deliverer(settings, topic).find_topic(seconds)
+    Deliverer(settings, topic).deliver(messages, seconds) ─► {position: error code} of what was not acknowledged
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from fapilog.sinks.kafka.errors import configuration_error, error_of, needs_a_person
+
+_SLICE_SECONDS = 0.1
+_FIRST_LOOK_SECONDS = 0.25
+_PURGE_SECONDS = 1.0
+_NOT_YET = (KafkaError.LEADER_NOT_AVAILABLE, KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
+_Reports = dict[int, int | None]
+
+
+class Message(NamedTuple):
+    """One event as it is produced."""
+
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Silent:
+    """Where librdkafka's log lines go: nowhere. What matters of them comes as errors, too."""
+
+    def log(self, *_: object) -> None:
+        """Drop a line."""
+
+
+class Deliverer:
+    """One producer. All methods but :meth:`abandon` are for one thread at a time.
+
+    Args:
+        settings: librdkafka's configuration.
+        topic: The topic.
+
+    Attributes:
+        fault: The code of what was last said of the connection; None when a message was acknowledged since.
+        broken: Whether it cannot be used any more: a fatal error, or messages were purged, so that what the brokers
+            expect next is not known.
+
+    Raises:
+        SinkError: Not retryable, if librdkafka refuses the configuration.
+    """
+
+    def __init__(self, settings: dict[str, Any], topic: str) -> None:
+        """Start librdkafka's threads, which begin to connect."""
+        self.fault: int | None = None
+        self.broken = False
+        self._topic = topic
+        self._abandoned = threading.Event()
+        try:
+            self._producer: Producer | None = Producer({**settings, "error_cb": self._faulted}, logger=Silent())
+        except (KafkaException, TypeError, ValueError) as error:
+            raise configuration_error(error, settings) from None
+
+    def abandon(self) -> None:
+        """Make a call that runs end within 100 ms. From any thread."""
+        self._abandoned.set()
+
+    def find_topic(self, seconds: float) -> None:
+        """Wait until the topic and the leaders of its partitions are known.
+
+        Raises:
+            SinkError: Retryable if no broker answers or there is no such topic yet; not retryable if a broker refuses.
+        """
+        end = time.monotonic() + seconds
+        look = _FIRST_LOOK_SECONDS
+        while True:
+            code = self._look(max(0.01, min(look, end - time.monotonic())))
+            if code is None:
+                self.fault = None
+                return
+            fault = self.fault if code in _NOT_YET else None
+            over = time.monotonic() >= end or self._abandoned.is_set()
+            if over or code not in _NOT_YET or (fault is not None and needs_a_person(fault)):
+                raise error_of(code, self._topic, fault, opening=True)
+            # A call that timed out is not continued by the next one: each has longer.
+            look *= 2
+
+    def deliver(self, messages: Sequence[Message], indexes: Iterable[int], seconds: float) -> dict[int, int]:
+        """Produce messages and wait for the report of each.
+
+        Args:
+            messages: Those of a batch.
+            indexes: The positions of those to produce.
+            seconds: How long it may take; what is not reported by then is purged.
+
+        Returns:
+            The error codes of those that were not acknowledged, by position.
+        """
+        producer = self._producer
+        end = time.monotonic() + seconds
+        reports: _Reports = {}
+        wanted = list(indexes)
+        if producer is None:
+            return dict.fromkeys(wanted, KafkaError._STATE)
+        for index in wanted:
+            self._produce(producer, messages[index], index, reports, end)
+        while len(reports) < len(wanted) and (left := end - time.monotonic()) > 0 and not self._abandoned.is_set():
+            producer.flush(min(left, _SLICE_SECONDS))
+        if len(reports) < len(wanted):
+            # Nothing may be delivered after delivery has been told that it was not.
+            self.broken = True
+            producer.purge(in_queue=True, in_flight=True, blocking=True)
+            producer.flush(_PURGE_SECONDS)
+        codes = {index: reports.get(index, KafkaError._MSG_TIMED_OUT) for index in wanted}
+        if any(code is None for code in codes.values()):
+            self.fault = None
+        return {index: code for index, code in codes.items() if code is not None}
+
+    def close(self) -> None:
+        """End librdkafka's threads; what they have not sent is thrown away."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.purge(in_queue=True, in_flight=True, blocking=False)
+            # The last reference is the end of it.
+            del producer
+
+    def _produce(self, producer: Producer, message: Message, index: int, reports: _Reports, end: float) -> None:
+        report = partial(_reported, reports, index)
+        while True:
+            try:
+                producer.produce(
+                    self._topic, value=message.value, key=message.key, headers=message.headers, on_delivery=report
+                )
+            except BufferError:
+                if time.monotonic() >= end or self._abandoned.is_set():
+                    reports[index] = KafkaError._QUEUE_FULL
+                    return
+                producer.poll(_SLICE_SECONDS)
+            except KafkaException as error:
+                reports[index] = _code_of(error)
+                self.broken = self.broken or error.args[0].fatal()
+                return
+            else:
+                return
+
+    def _look(self, seconds: float) -> int | None:
+        """Return None if the topic can be written to, or what is in the way."""
+        if self._producer is None:
+            return int(KafkaError._STATE)
+        try:
+            topic = self._producer.list_topics(self._topic, timeout=seconds).topics[self._topic]
+        except KafkaException as error:
+            code = _code_of(error)
+        else:
+            code = KafkaError.NO_ERROR if topic.error is None else topic.error.code()
+        # Errors of connections are told only to who asks.
+        self._producer.poll(0)
+        return None if code == KafkaError.NO_ERROR else code
+
+    def _faulted(self, error: KafkaError) -> None:
+        if error.fatal():
+            self.broken = True
+        # A refused login is followed by "transport" and "all brokers are down": the reason is what matters.
+        if self.fault is None or needs_a_person(error.code()):
+            self.fault = error.code()
+
+
+def _reported(reports: _Reports, index: int, error: KafkaError | None, _: object) -> None:
+    reports[index] = None if error is None else error.code()
+
+
+def _code_of(error: KafkaException) -> int:
+    return int(error.args[0].code())
+
+
