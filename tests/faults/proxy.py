@@ -1,8 +1,8 @@
 """A small TCP proxy on loopback that does what networks and dying servers do.
 
-    client ─► proxy ─► server           one thread for each direction of each connection
-                │
-                mode: "pass", "refuse", "hang", "reset", "slow"; changed at any time, for connections already open, too
+client ─► proxy ─► server           one thread for each direction of each connection
+            │
+            mode: "pass", "refuse", "hang", "reset", "slow"; changed at any time, for connections already open, too
 """
 
 import socket

@@ -1,7 +1,7 @@
 """Every remote sink behind a spool: its backend is killed and restarted twice, or is down for a whole run.
 
-The application is a process of its own, so are the backends; each is the real one, or says in ``tests/services`` what it
-stands for.
+The application is a process of its own, so are the backends; each is the real one, or says in ``tests/services`` what
+it stands for.
 """
 
 import json
@@ -17,6 +17,7 @@ import pytest
 
 from tests.services.cloudwatch import CloudwatchServer
 from tests.services.http import HttpServer
+
 # from tests.services.kafka import KafkaServer
 # from tests.services.loki import LokiServer
 from tests.services.otlp import OtlpServer
@@ -30,7 +31,8 @@ PEAK_BYTES = 350_000_000
 """What the process may hold at most, its interpreter and the sink's library (boto3: 90 MB) included."""
 RUN_SECONDS = 90.0
 DOWN_SECONDS = 0.5
-SECRET = "a-secret-of-at-least-32-characters"  # noqa: S105 - of these tests
+POSTGRES = "/usr/lib/postgresql/*/bin/postgres"
+SECRET = "a-secret-of-at-least-32-characters"
 
 
 class Backend(NamedTuple):
@@ -44,6 +46,14 @@ class Backend(NamedTuple):
 def _folder(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+def _loki(server: Any) -> dict[str, Any]:
+    return {"url": server.url, "labels": {"app": "test"}}
+
+
+def _kafka(server: Any) -> dict[str, Any]:
+    return {"servers": server.servers, "topic": server.topic}
 
 
 def _cloudwatch(server: Any) -> dict[str, Any]:
@@ -60,11 +70,11 @@ BACKENDS: dict[str, Backend] = {
         lambda it: {"url": it.url, "secret": SECRET, "batch": True, "min_level": "INFO"},
         ("uvicorn", {"module": "uvicorn"}),
     ),
-    # "loki": Backend(LokiServer, lambda it: {"url": it.url, "labels": {"app": "test"}}, ("httpx", {"module": "httpx"})),
+    # "loki": Backend(LokiServer, _loki, ("httpx", {"module": "httpx"})),
     "cloudwatch": Backend(CloudwatchServer, _cloudwatch, ("moto", {"module": "moto"})),
-    "postgres": Backend(PostgresServer, lambda it: {"dsn": it.dsn}, ("PostgreSQL", {"command": "postgres"})),
+    "postgres": Backend(PostgresServer, lambda it: {"dsn": it.dsn}, ("PostgreSQL", {"files": POSTGRES})),
     "otlp": Backend(OtlpServer, lambda it: {"endpoint": it.url}, ("protobuf", {"module": "google.protobuf"})),
-    # "kafka": Backend(KafkaServer, lambda it: {"servers": it.servers, "topic": it.topic}, ("librdkafka", {"module": "confluent_kafka"})),
+    # "kafka": Backend(KafkaServer, _kafka, ("librdkafka", {"module": "confluent_kafka"})),
     "redis": Backend(RedisServer, lambda it: {"url": it.url}, ("redis-server", {"command": "redis-server"})),
 }  # fmt: skip
 

@@ -126,6 +126,11 @@ class RotelServer(OtlpServer):
         super().stop()
         self.recorder.stop()
 
+    def restart(self) -> None:
+        """End the collector with SIGTERM, on which it hands on what it holds, and start it again."""
+        self._end(signal.SIGTERM)
+        self.start()
+
     def received(self) -> list[dict[str, Any]]:
         """Return what came out of the collector."""
         return self.recorder.received()

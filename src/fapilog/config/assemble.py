@@ -1,8 +1,9 @@
 """Turns options into running parts; with ``pipeline.py`` the only place that knows concrete sinks and stages."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -180,24 +181,26 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
     if not asynchronous and (not getattr(sink, "blocks", True) or (options.circuit_breaker is None and target is None)):
         return sink
 
-    def say(text: str) -> None:
-        deliver.diagnostics.report(f"sink {sink.name}", text)
+    def say(what: str) -> Callable[[str], None]:
+        # Each of its own kind: one line a minute is written of each.
+        return partial(deliver.diagnostics.report, f"{what} {sink.name}")
 
     spool, letters = options.spool, options.dead_letters
     if spool is not None and letters is None:
         letters = DeadLetterOptions(Path(spool.directory) / "dead-letters.jsonl")
     wrapped: Sink = Honest(sink, waits=asynchronous)
     if options.circuit_breaker is not None:
-        wrapped = Breaker(wrapped, options.circuit_breaker, say=say)
+        wrapped = Breaker(wrapped, options.circuit_breaker, say=say("circuit"))
     if asynchronous:
         passes_open = target is not None and spool is None
         retry = options.retry
-        wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say)
+        wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say("sink"))
     if asynchronous and letters is not None:
-        wrapped = DeadLetters(wrapped, letters, say=say)
+        wrapped = DeadLetters(wrapped, letters, say=say("dead letters"))
     if asynchronous and spool is not None:
-        wrapped = Spooling(wrapped, SpoolStore(spool, sink.name, SYSTEM_CLOCK, say), form, deliver.record_form, say)
+        store = SpoolStore(spool, sink.name, SYSTEM_CLOCK, say("spool"))
+        wrapped = Spooling(wrapped, store, form, deliver.record_form, say("spool"))
     if target is not None:
         takes_rejected = not asynchronous or letters is None
-        wrapped = Fallback(wrapped, target, here=not asynchronous, takes_rejected=takes_rejected, say=say)
+        wrapped = Fallback(wrapped, target, here=not asynchronous, takes_rejected=takes_rejected, say=say("sink"))
     return wrapped if asynchronous else Plain(wrapped)

@@ -1,12 +1,13 @@
 """The builders' methods for sinks that send events elsewhere; each takes the options of its sink."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 from fapilog.config.base import Filling
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
 from fapilog.sinks.postgres.options import PostgresOptions
 from fapilog.sinks.redis.options import RedisOptions
@@ -124,6 +125,78 @@ class RemoteSinkMethods(Filling):
         return self
 
     # --- loki
+    def add_loki(  # noqa: PLR0913 - the options of the sink
+        self,
+        url: str,
+        labels: Mapping[str, str] = {},
+        *,
+        label_fields: Sequence[str] = ("level", "service", "env"),
+        max_streams: int = 100,
+        structured_metadata: Sequence[str] = ("request_id", "trace_id", "span_id", "event_id"),
+        protocol: Literal["json", "protobuf"] = "json",
+        compression: Literal["none", "gzip"] = "none",
+        tenant: str | None = None,
+        bearer: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        ca_file: str | None = None,
+        verify: bool = True,
+        client_cert: str | None = None,
+        client_key: str | None = None,
+        timeout: float | str = "10s",
+        allow_insecure: bool = False,
+        name: str = "loki",
+    ) -> Self:
+        """Push events to Grafana Loki.
+
+        Args:
+            url: Where Loki is; ``/loki/api/v1/push`` is added if there is no path.
+            labels: Labels of all events, by name, such as ``{"app": "shop"}``.
+            label_fields: Which fields become labels: of ``level``, ``logger``, ``service``, ``env``, ``version`` and
+                ``host``.
+            max_streams: Into how many streams these may part the events of a process; beyond it an event keeps
+                ``labels`` and its level.
+            structured_metadata: Which fields go beside the line; empty for a Loki that does not take it.
+            protocol: ``"json"`` or ``"protobuf"``.
+            compression: Of JSON: ``"none"`` or ``"gzip"``.
+            tenant: Sent as ``X-Scope-OrgID``.
+            bearer: A token.
+            username: For basic authentication.
+            password: For basic authentication.
+            ca_file: A PEM file of the certificate authorities to trust instead of the system's.
+            verify: Check Loki's certificate and host name.
+            client_cert: A PEM file with the client's certificate.
+            client_key: A PEM file with its key; default: it is in ``client_cert``.
+            timeout: The longest that a batch may take, all in all.
+            allow_insecure: Let credentials go over plain http to another machine.
+            name: The sink's name in routes, figures and diagnostics.
+
+        Raises:
+            ConfigError: If an option cannot be used.
+        """
+        options = LokiOptions(
+            url,
+            labels,
+            label_fields=label_fields,
+            max_streams=max_streams,
+            structured_metadata=structured_metadata,
+            protocol=protocol,
+            compression=compression,
+            tenant=tenant,
+            bearer=bearer,
+            username=username,
+            password=password,
+            ca_file=ca_file,
+            verify=verify,
+            client_cert=client_cert,
+            client_key=client_key,
+            timeout=timeout,
+            allow_insecure=allow_insecure,
+            name=name,
+        )
+        self._sinks.append(options)
+        return self
+
     # --- cloudwatch
     def add_cloudwatch(
         self,

@@ -11,7 +11,9 @@ event has the same ``event_id`` both times.
 """
 
 import asyncio
+import errno
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import orjson
@@ -22,7 +24,7 @@ from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.limits import Limits
 from fapilog.delivery.loop_channel import first_of
 from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS
-from fapilog.delivery.spool.store import Chunk, SpoolFullError, SpoolStore
+from fapilog.delivery.spool.store import Appended, Chunk, SpoolFullError, SpoolStore
 from fapilog.delivery.wrapping import Wrapper, finished, health_of
 from fapilog.errors import SinkError
 from fapilog.offload import Offload
@@ -111,27 +113,37 @@ class Spooling(Wrapper):
         Raises:
             SpoolFullError: If the quota is used up and its policy is to refuse.
         """
-        records = self._records(batch)
-        while True:
+        parts: deque[Sequence[bytes]] = deque([self._records(batch)])
+        kept = 0
+        while parts:
+            records = parts.popleft()
             try:
                 appended = await self._offload.run(self._store.append, records)
             except SpoolFullError as error:
-                refused = SinkError(str(error), failed_indexes=range(len(batch)))
+                refused = SinkError(str(error), failed_indexes=range(kept, len(batch)))
                 refused.reason = SPOOL_FULL
                 raise refused from error
             except OSError as error:
+                half = len(records) // 2
+                if error.errno == errno.EFBIG and half:
+                    # No room for all of it in one file, whatever is freed.
+                    parts.extendleft((records[half:], records[:half]))
+                    continue
+                parts.appendleft(records)
                 self._paused += 1
                 self._say(f"the spool cannot be written to, events wait in memory: {error.strerror or error}")
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            break
-        self._keeper(SPOOLED, len(batch), "")
-        self._owed += len(batch)
-        if appended.removed or appended.recovered_removed:
-            self._settle(DROPPED, appended.removed, SPOOL_FULL)
-            self._settle(DROPPED, self._of_mine(appended.recovered_removed), SPOOL_FULL)
-            count = appended.removed + appended.recovered_removed
-            self._say(f"the quota is used up: the oldest {count} events are dropped")
+            kept += len(records)
+            self._note(len(records), appended)
+
+    def _note(self, count: int, appended: Appended) -> None:
+        """Take note of events that are on disk now, and of those that had to go for them."""
+        self._owed += count
+        self._keeper(SPOOLED, count, "")
+        if gone := appended.removed + appended.recovered_removed:
+            self._settle(DROPPED, appended.removed + self._of_mine(appended.recovered_removed), SPOOL_FULL)
+            self._say(f"the quota is used up: the oldest {gone} events are dropped")
         self._idle = False
         self._more.set()
 

@@ -7,11 +7,11 @@
 
     python -m fapilog.testing.loki --port 3100 --file entries.jsonl     # as a process
 
-It checks the push API's two forms (JSON, also gzip; protobuf in snappy, for which protobuf and cramjam have to be there),
-labels, sizes, ages, the order of a stream and the tenant, and answers as Loki does: the valid entries of a push are
-kept also where others are refused. An entry of the time and line of one that its stream has is dropped, as Loki does
-when it stores or reads. With a file, entries are in it before a push is answered, and are there again after a
-restart, also after SIGKILL. There are no queries.
+It checks the push API's two forms (JSON, also gzip; protobuf in snappy, for which cramjam has to be there), labels,
+sizes, ages, the order of a stream and the tenant, and answers as Loki does: the valid entries of a push are kept also
+where others are refused. An entry of the time and line of one that its stream has is dropped, as Loki does when it
+stores or reads. With a file, entries are in it before a push is answered, and are there again after a restart, also
+after SIGKILL. There are no queries.
 """
 
 import argparse
@@ -26,18 +26,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
-from fapilog.testing.loki_push import (
-    LokiEntry,
-    LokiLimits,
-    Push,
-    RefusedPush,
-    check_entry,
-    check_labels,
-    ignored_text,
-    label_text,
-    read_push,
-    rfc3339,
-)
+from fapilog.testing.loki_bodies import LokiEntry, Push, PushError, read_push
+from fapilog.testing.loki_push import LokiLimits, check_entry, check_labels, ignored_text, label_text, rfc3339
 
 __all__ = ["LokiEntry", "LokiLimits", "StoredEntry", "StrictLoki"]
 
@@ -97,7 +87,7 @@ class StrictLoki:
         statuses: How often each status was answered.
     """
 
-    def __init__(  # noqa: PLR0913 - what a Loki is configured with
+    def __init__(
         self,
         port: int = 0,
         file: Path | None = None,
@@ -190,7 +180,7 @@ class StrictLoki:
             return _Reply(401, "no org id")
         try:
             pushes = read_push(body, headers.get("content-type", ""), headers.get("content-encoding", ""))
-        except RefusedPush as error:
+        except PushError as error:
             return _Reply(error.status, str(error))
         return self._take(tenant, pushes)
 
@@ -289,10 +279,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         self._send(_Reply(200, "ready") if self.path == "/ready" else _Reply(404, "404 page not found"))
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         length = self.headers.get("content-length", "")
         if not length.isdecimal() or int(length) > _LARGEST_BODY:
             self.close_connection = True

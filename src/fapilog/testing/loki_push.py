@@ -1,31 +1,19 @@
-"""What Grafana Loki does with a push, its bodies and its limits: the strict part of :mod:`fapilog.testing.loki`.
+"""What Grafana Loki refuses of a push that it could read, and in which words, for :mod:`fapilog.testing.loki`.
 
-Written after Loki's documentation of the push API and the defaults of ``limits_config``; wordings of refusals are those
-that clients read.
+Written after Loki's documentation and the defaults of its ``limits_config``; wordings are those that clients read.
 """
 
-import gzip
 import json
 import re
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
 
-try:
-    from fapilog.sinks.loki.protobuf_body import cramjam, push_request
-except ImportError:
-    cramjam = None
+from fapilog.testing.loki_bodies import LokiEntry, Push
 
 _SECOND = 1_000_000_000
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*("(?:[^"\\]|\\.)*")\s*(,|$)', re.ASCII)
-_LARGEST = 2**63 - 1
 _MOST_LISTED = 10
-
-JSON = "application/json"
-PROTOBUF = "application/x-protobuf"
 
 
 @dataclass(frozen=True)
@@ -55,62 +43,6 @@ class LokiLimits:
     max_age_seconds: float = 604_800.0
     max_ahead_seconds: float = 600.0
     window_seconds: float = 3_600.0
-
-
-class LokiEntry(NamedTuple):
-    """One entry.
-
-    Attributes:
-        time_ns: Nanoseconds since the epoch.
-        line: The line.
-        metadata: Structured metadata by name.
-    """
-
-    time_ns: int
-    line: str
-    metadata: Mapping[str, str]
-
-
-class Push(NamedTuple):
-    """One stream of a push: its labels, sorted by name, and its entries."""
-
-    labels: tuple[tuple[str, str], ...]
-    entries: list[LokiEntry]
-
-
-class RefusedPush(Exception):
-    """Raised for a request that Loki does not read.
-
-    Attributes:
-        status: The status it is answered with.
-    """
-
-    def __init__(self, text: str, status: int = 400) -> None:
-        """Hold what is answered."""
-        super().__init__(text)
-        self.status = status
-
-
-def read_push(body: bytes, content_type: str, encoding: str) -> list[Push]:
-    """Return the streams of a request's body.
-
-    Raises:
-        RefusedPush: If it is not of the documented form.
-    """
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == JSON:
-        pushes = list(_json_streams(_unpacked(body, encoding)))
-    elif kind == PROTOBUF:
-        if encoding not in ("", "snappy"):
-            raise RefusedPush(f"Content-Encoding {encoding!r} not supported")
-        pushes = list(_protobuf_streams(body))
-    else:
-        raise RefusedPush(f"Content-Type {content_type!r} is neither {JSON} nor {PROTOBUF}", 415)
-    if not pushes:
-        raise RefusedPush("error at least one valid stream is required for ingestion", 422)
-    if not all(push.entries for push in pushes):
-        raise RefusedPush("a stream without entries")
-    return pushes
 
 
 def check_labels(push: Push, limits: LokiLimits) -> str:
@@ -188,84 +120,3 @@ def _check_metadata(labels: str, metadata: Mapping[str, str], limits: LokiLimits
         most = limits.max_metadata_count
         return f"stream '{labels}' has too many structured metadata labels: '{len(metadata)}', limit: '{most}'."
     return ""
-
-
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    if encoding == "":
-        return body
-    if encoding != "gzip":
-        raise RefusedPush(f"Content-Encoding {encoding!r} not supported")
-    try:
-        return gzip.decompress(body)
-    except (OSError, EOFError, zlib.error) as error:
-        raise RefusedPush(f"gzip: {error}") from None
-
-
-def _json_streams(body: bytes) -> Iterator[Push]:
-    try:
-        root = json.loads(body.decode("utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise RefusedPush(f"loghttp.PushRequest: {error}") from None
-    if not isinstance(root, dict) or set(root) != {"streams"} or not isinstance(root["streams"], list):
-        raise RefusedPush('loghttp.PushRequest: not of the form {"streams": […]}')
-    for stream in root["streams"]:
-        if not isinstance(stream, dict) or set(stream) != {"stream", "values"}:
-            raise RefusedPush('loghttp.PushRequest.Streams: a stream has "stream" and "values"')
-        if not _texts(stream["stream"]) or not isinstance(stream["values"], list):
-            raise RefusedPush("loghttp.PushRequest.Streams: labels are texts by name, values a list")
-        yield Push(tuple(sorted(stream["stream"].items())), [_json_entry(value) for value in stream["values"]])
-
-
-def _json_entry(value: Any) -> LokiEntry:
-    if not isinstance(value, list) or len(value) not in (2, 3):
-        raise RefusedPush("loghttp.PushRequest.Streams: a value is [time, line] or [time, line, metadata]")
-    time, line = value[:2]
-    metadata = value[2] if value[2:] else {}
-    if not isinstance(time, str) or not (time.isascii() and time.isdecimal() and int(time) <= _LARGEST):
-        raise RefusedPush(f"a timestamp is a text of nanoseconds, not {str(time)[:40]!r} ({type(time).__name__})")
-    if not isinstance(line, str) or not _texts(metadata):
-        raise RefusedPush("loghttp.PushRequest.Streams: a line is a text, metadata are texts by name")
-    return LokiEntry(int(time), line, metadata)
-
-
-def _protobuf_streams(body: bytes) -> Iterator[Push]:
-    if cramjam is None:
-        raise RefusedPush("this stand-in reads protobuf only with the packages protobuf and cramjam", 501)
-    try:
-        request = push_request().FromString(bytes(cramjam.snappy.decompress_raw(body)))
-    except Exception as error:
-        raise RefusedPush(f"push.PushRequest: {type(error).__name__}") from None
-    for stream in request.streams:
-        entries = [
-            LokiEntry(
-                it.timestamp.seconds * _SECOND + it.timestamp.nanos,
-                it.line,
-                _once([(pair.name, pair.value) for pair in it.structuredMetadata]),
-            )
-            for it in stream.entries
-        ]
-        yield Push(_parsed(stream.labels), entries)
-
-
-def _parsed(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the labels of a text such as ``{app="shop"}``."""
-    labels, inner, place = [], text.strip()[1:-1], 0
-    if text.strip()[:1] + text.strip()[-1:] != "{}":
-        raise RefusedPush(f"Error parsing labels '{text}' with error: no braces")
-    while match := _LABEL.match(inner, place):
-        labels.append((match[1], json.loads(match[2])))
-        place = match.end()
-    if place < len(inner):
-        raise RefusedPush(f"Error parsing labels '{text}' with error: at {inner[place : place + 20]!r}")
-    return tuple(sorted(labels))
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise RefusedPush(f"a name twice among {[name for name, _ in pairs]}")
-    return found

@@ -155,7 +155,9 @@ class Authority:
         certificate = builder.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, hosts: Sequence[str] = ("127.0.0.1",), days: int = 1) -> Path:
+    def issue(
+        self, name: str, hosts: Sequence[str] = ("127.0.0.1",), days: int = 1, password: bytes | None = None
+    ) -> Path:
         """Return a PEM file with a certificate for these hosts and its key; with `days` below zero it has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [
@@ -165,9 +167,8 @@ class Authority:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = self._builder(subject, key, days).add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.add_extension(identifier, critical=False).sign(self._key, hashes.SHA256())
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
         path = self._folder / f"{name}.pem"
         path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
         return path

@@ -1,5 +1,7 @@
 """What answers mean: all status codes, and all forms of Retry-After."""
 
+import time
+
 import pytest
 
 from fapilog.sinks.http.answers import Answer, is_taken, parse_retry_after, refusal
@@ -110,6 +112,17 @@ async def test_informational_answers_are_passed_over():
 def test_retry_after(value, seconds):
     """Seconds and dates count up to five minutes, the longest of several; the past is now, garbage is nothing."""
     assert parse_retry_after(value, NOW) == seconds
+
+
+def test_a_date_without_a_zone_is_utc(monkeypatch):
+    """Wherever this machine thinks it is."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert parse_retry_after("Thu, 01 Jan 2026 00:00:10 -0000", NOW) == 10.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("status", [429, 503, 401])

@@ -283,6 +283,20 @@ async def test_close_is_quick_and_open_begins_anew():
         assert len(receiver.requests) == 1
 
 
+@pytest.mark.asyncio
+async def test_close_does_not_wait_for_connections_that_do_not_close():
+    """What cannot be closed properly is left to the operating system."""
+
+    class Stuck:
+        async def aclose(self):
+            await asyncio.Event().wait()
+
+    client = HttpClient("http://127.0.0.1:9/")
+    client._pool = Stuck()
+    async with asyncio.timeout(20):
+        await client.close()
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://no-such-host.invalid/"])
 @pytest.mark.asyncio
 async def test_nobody_there_is_told_and_tried_again(url, unused_port):

@@ -247,7 +247,7 @@ async def test_no_secret_is_in_the_error_of_a_broken_connection():
 
     lines = "".join(traceback.format_exception(error))
     assert CANARY not in lines
-    assert "httpx" not in lines.rpartition("raise")[2]
+    assert "httpx." not in lines
 
 
 def test_zstd_needs_its_package(monkeypatch):

@@ -177,6 +177,31 @@ async def test_a_connection_that_ends_within_tls_may_be_made_again(authority):
     assert (error.retryable, error.retry_after) == (True, None)
 
 
+@pytest.mark.asyncio
+async def test_a_handshake_that_is_cut_off_may_be_made_again():
+    """A receiver that is just starting, or a balancer without one: an ordinary loss of the connection."""
+
+    async def cut(told, reader, writer):
+        await reader.read(100)
+
+    async with peer(cut) as receiver, opened(secure(receiver.url)) as sink:
+        error = await refused(sink, events_batch(1))
+
+    assert (error.retryable, error.retry_after) == (True, None)
+
+
+@pytest.mark.asyncio
+async def test_a_locked_key_is_said_and_not_asked_for(authority, tmp_path):
+    """No password is asked for on a terminal at which nobody sits."""
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(authority.issue("locked", password=b"canary").read_bytes())
+    sink = HttpSink(HttpOptions("https://logs.example.com/", client_cert=str(locked)))
+
+    with pytest.raises(SinkError, match=r"add_http\(client_cert\)") as caught:
+        await sink.open()
+    assert not caught.value.retryable
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

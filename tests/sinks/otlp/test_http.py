@@ -69,7 +69,7 @@ async def test_an_empty_batch_asks_nobody() -> None:
 
 
 async def test_every_status_means_what_the_protocol_says() -> None:
-    """2xx is taken; 429, 502, 503, 504 are tried again; a login waits; 400, 413, 422 are split; no other is sent again."""
+    """2xx is taken; 429, 502, 503, 504 come again; a login waits; 400, 413, 422 are split; all else is refused."""
     statuses = [*range(200, 204), *range(205, 304), *range(305, 600)]
     async with peer(answering(*(answer(status) for status in statuses))) as told, opened(told.url) as sink:
         for status in statuses:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fapilog import LoggerBuilder
 from fapilog.protocols import Batch
 from fapilog.sinks.otlp.options import OtlpOptions
 from fapilog.sinks.otlp.sink import OtlpSink
@@ -70,3 +72,23 @@ def test_a_collector_hands_on_every_event_in_order(rotel: RotelServer, protocol:
     assert (failed["level"], failed["severity"], failed["trace_id"]) == ("ERROR", 17, "")
     assert failed["exception.type"] == "shop.errors.Declined"
     assert failed["exception.stacktrace"].startswith("Traceback")
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_collector_that_is_restarted_twice_gets_every_event_in_order(tmp_path: Path, protocol: Any) -> None:
+    """While a collector is ended and started again, twice, events wait; all of them come out of it, in order."""
+    with RotelServer(tmp_path) as server:
+        endpoint = server.grpc_url if protocol == "grpc" else server.url
+        logger = LoggerBuilder().with_queue(capacity=20_000).add_otlp(endpoint, protocol).build()
+        for number in range(9_000):
+            logger.info("Order placed", sequence=number)
+            if number in (3_000, 6_000):
+                server.restart()
+        result = logger.drain(30)
+        found = server.wait_for(9_000)
+
+    assert (result.delivered, result.failed, result.dropped) == (9_000, 0, 0)
+    ids = {event["event_id"]: event["sequence"] for event in found}
+    assert len(ids) == 9_000, "the same event has the same id, whenever it is sent"
+    firsts = list(dict.fromkeys(event["sequence"] for event in found))
+    assert firsts == list(range(9_000))

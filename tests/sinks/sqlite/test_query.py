@@ -4,6 +4,7 @@ import datetime
 import math
 import sqlite3
 import threading
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -239,23 +240,26 @@ json_values = st.recursive(
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.dictionaries(_NAMES, json_values, max_size=5), st.text(st.characters(exclude_categories=["Cs"]))),
-        max_size=5,
-    )
-)
-def test_what_json_knows_comes_back_the_same(tmp_path_factory, parts):
+def test_what_json_knows_comes_back_the_same(tmp_path):
     """Types and values: an integer stays one, a float has all its digits, texts all their characters."""
-    path = tmp_path_factory.mktemp("round") / "events.db"
-    events = [fields | event_at(0, message, n=number) for number, (fields, message) in enumerate(parts)]
-    with opened(SqliteSink(SqliteOptions(str(path)))) as sink:
-        sink.write(make_batch(events))
+    path = tmp_path / "events.db"
+    runs = count()
+    texts = st.text(st.characters(exclude_categories=["Cs"]))
 
-    found = query(path, newest_first=False)
-    assert found == events
-    assert [orjson.dumps(event) for event in found] == [orjson.dumps(event) for event in events]
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.tuples(st.dictionaries(_NAMES, json_values, max_size=5), texts), max_size=5))
+    def check(parts) -> None:
+        run = f"run {next(runs)}"
+        events = [
+            fields | event_at(0, message, n=number, request_id=run) for number, (fields, message) in enumerate(parts)
+        ]
+        sink.write(make_batch(events))
+        found = query(path, request_id=run, newest_first=False)
+        assert found == events
+        assert [orjson.dumps(event) for event in found] == [orjson.dumps(event) for event in events]
+
+    with opened(SqliteSink(SqliteOptions(str(path)))) as sink:
+        check()
 
 
 # --- places ----------------------------------------------------------------------------------------------------------

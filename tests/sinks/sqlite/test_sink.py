@@ -352,6 +352,25 @@ def test_a_file_that_is_removed_is_made_anew(path):
     assert sink.figures["reopened"] == 1
 
 
+def test_a_file_that_is_moved_has_all_it_had(path):
+    """Also what was in the log only; and another process that still has it open spoils nothing of the new file."""
+    moved = path.with_name("old.db")
+    sink, other = sink_at(path), sink_at(path)
+    with opened(other):
+        other.write(make_batch(make_events(2)))
+        with opened(sink):
+            sink.write(make_batch(make_events(2, start=2)))
+            path.rename(moved)
+            sink.write(make_batch(make_events(3, start=4)))
+            other.write(make_batch(make_events(3, start=7)))
+            sink.write(make_batch(make_events(3, start=10)))
+
+    assert [event["n"] for event in query(moved, newest_first=False)] == [0, 1, 2, 3]
+    assert [event["n"] for event in query(path, newest_first=False)] == list(range(4, 13))
+    assert [integrity(file) for file in (path, moved)] == ["ok", "ok"]
+    assert (sink.figures["reopened"], other.figures["reopened"]) == (1, 1)
+
+
 def test_a_database_that_is_damaged_meanwhile_lets_events_wait(path):
     """Somebody has to repair it: retryable, half a minute later; afterwards the same batch goes in."""
     batch = make_batch(make_events(3))

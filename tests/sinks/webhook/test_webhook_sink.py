@@ -222,6 +222,17 @@ async def test_a_batch_that_is_refused_is_split_down_to_the_event_to_blame():
 
 
 @pytest.mark.asyncio
+async def test_one_event_of_a_batch_that_is_refused_is_the_one_to_blame():
+    """There is nothing to split: it was alone in the call, and is called about once."""
+    async with peer(answering(answer(400))) as receiver, opened(receiver.url, batch=True) as sink:
+        with pytest.raises(SinkError) as caught:
+            await Splitting(sink).write(_batch("INFO", "ERROR", "INFO", "INFO"))
+
+    assert len(receiver.requests) == 1
+    assert caught.value.failed_indexes == {1}
+
+
+@pytest.mark.asyncio
 async def test_health_and_figures():
     """Requests that were refused are counted and told, until one is taken."""
     async with peer(answering(answer(500), NO_CONTENT)) as receiver, opened(receiver.url) as sink:

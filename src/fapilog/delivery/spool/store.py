@@ -1,5 +1,6 @@
 """The spool of one sink in one process."""
 
+import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -117,11 +118,11 @@ class SpoolStore:
         """
         if self._own is not None:
             return
+        if os.open not in os.supports_dir_fd:
+            raise OSError(errno.ENOTSUP, "the spool needs a POSIX system")
         try:
             for name in directories(self.root):
-                stream = adopt(self.root, name, self._say)
-                if stream is not None:
-                    self._take_over(stream)
+                self._take_over(name)
             self._own = self._new_stream()
         except OSError:
             for stream in self._streams:
@@ -233,9 +234,19 @@ class SpoolStore:
             remove_directory(self.root / name, claimed.fd)
             close_all(claimed)
             raise
-        return Stream(self.root / name, claimed, slot, [], recovered=False)
+        stream = Stream(self.root / name, claimed, slot, [], recovered=False)
+        stream.syncs = self._options.sync != "never"
+        return stream
 
-    def _take_over(self, stream: Stream) -> None:
+    def _take_over(self, name: str) -> None:
+        try:
+            stream = adopt(self.root, name, self._say)
+        except OSError as error:
+            self._say(f"{name} is left to the next start: {describe(error)}")
+            return
+        if stream is None:
+            return
+        stream.syncs = self._options.sync != "never"
         self._recovered += stream.pending
         if stream.damaged:
             self._say(f"{stream.path.name}: at least {stream.damaged} records are missing or damaged")

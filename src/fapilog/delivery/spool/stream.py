@@ -33,6 +33,8 @@ class Stream:
 
     Attributes:
         active: The segment that is written to, which is not deleted.
+        syncs: Whether the cursor is forced to the disk before a file is deleted: after a power failure it would else
+            take what was delivered for missing.
         damaged: How many records could not be read.
         failures: How often the cursor could not be written, or a file not be deleted.
         size: The bytes of its files.
@@ -47,6 +49,7 @@ class Stream:
         self.seed = seed_of(slot.stream)
         self.segments = segments
         self.active: Segment | None = None
+        self.syncs = False
         self.damaged = 0
         self.failures = 0
         self.size = sum(segment.size for segment in segments)
@@ -143,6 +146,8 @@ class Stream:
         self.size -= segment.size
         self.records -= segment.count
         try:
+            if self.syncs:
+                self.sync()
             os.unlink(segment.name, dir_fd=self.claimed.fd)
         except FileNotFoundError:
             pass

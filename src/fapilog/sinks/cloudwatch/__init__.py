@@ -6,6 +6,6 @@
                 call 2 ─► throttled, unreachable, refused: raised; what was not taken is named
                 call 3 ─► not made
 
-``options`` what can be chosen, ``packing`` the limits, ``client`` the blocking calls of boto3, ``errors`` what an
-answer means, ``sink`` the sink. Needs ``pip install 'fapilog[cloudwatch]'``.
+``options`` what can be chosen, ``packing`` the limits, ``client`` boto3's blocking calls, ``connection`` the thread
+that makes them, ``errors`` what an answer means, ``sink`` the sink. Needs ``pip install 'fapilog[cloudwatch]'``.
 """

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from confluent_kafka import KafkaError
 
 from fapilog.errors import SinkError
+from fapilog.sinks.kafka import codes
 
 RETRY_SECONDS = 30.0
 # A broker says this of all messages that came with the one it means, so each is sent alone before any is rejected.
@@ -24,19 +25,19 @@ SUSPECT = MappingProxyType(
 TOO_LARGE = SUSPECT[KafkaError.MSG_SIZE_TOO_LARGE]
 _PERSONS = MappingProxyType(
     {
-        KafkaError._AUTHENTICATION: "refuses the user name or password",
+        codes.AUTHENTICATION: "refuses the user name or password",
         KafkaError.SASL_AUTHENTICATION_FAILED: "refuses the user name or password",
         KafkaError.UNSUPPORTED_SASL_MECHANISM: "does not know this SASL mechanism",
-        KafkaError._UNSUPPORTED_FEATURE: "does not support what was configured",
-        KafkaError._SSL: "cannot be spoken to over TLS: its certificate, its host name, or no TLS at all",
+        codes.UNSUPPORTED_FEATURE: "does not support what was configured",
+        codes.SSL: "cannot be spoken to over TLS: its certificate, its host name, or no TLS at all",
         KafkaError.TOPIC_AUTHORIZATION_FAILED: "does not permit this user to write to the topic",
         KafkaError.CLUSTER_AUTHORIZATION_FAILED: "does not permit this user idempotent writes",
         KafkaError.TOPIC_EXCEPTION: "does not allow this topic's name, or that it is written to",
         KafkaError.POLICY_VIOLATION: "has a policy against it",
     }
 )
-_UNKNOWN_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
-_LATE = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._TIMED_OUT)
+_UNKNOWN_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, codes.UNKNOWN_TOPIC, codes.UNKNOWN_PARTITION)
+_LATE = (codes.MSG_TIMED_OUT, codes.PURGE_QUEUE, codes.PURGE_INFLIGHT, codes.TIMED_OUT)
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
@@ -55,7 +56,7 @@ def error_of(code: int, topic: str, fault: int | None, *, opening: bool = False)
         opening: Whether it is raised in ``open``, where what only a person can mend is not retryable. In a write the
             events are not to blame, and wait.
     """
-    late = code in _LATE or code == KafkaError._TRANSPORT
+    late = code in _LATE or code == codes.TRANSPORT
     if fault is not None and late and needs_a_person(fault):
         code = fault
     if needs_a_person(code):

@@ -76,7 +76,7 @@ class KafkaOptions:
         """
         object.__setattr__(self, "servers", _servers(self.servers))
         if not isinstance(self.topic, str) or not _TOPIC.fullmatch(self.topic) or self.topic in (".", ".."):
-            allowed = "a topic such as \"shop.logs\": 1 to 249 of letters, digits and . _ -"
+            allowed = 'a topic such as "shop.logs": 1 to 249 of letters, digits and . _ -'
             raise ConfigError.wrong("add_kafka(topic)", self.topic, allowed)
         for option, allowed_words in (("key", KEYS), ("compression", COMPRESSIONS)):
             if getattr(self, option) not in allowed_words:
@@ -99,7 +99,9 @@ class KafkaOptions:
         for option in ("sasl_username", "sasl_password"):
             value = getattr(self, option)
             if (value is None) != (self.sasl_mechanism is None):
-                raise ConfigError.hidden(f"add_kafka({option})", value, "a text together with sasl_mechanism, or neither")
+                raise ConfigError.hidden(
+                    f"add_kafka({option})", value, "a text together with sasl_mechanism, or neither"
+                )
             if value is not None and not (isinstance(value, str) and value and value.isprintable()):
                 raise ConfigError.hidden(f"add_kafka({option})", value, "a printable text that is not empty")
 

@@ -1,7 +1,7 @@
 """The calls of librdkafka that block, for one thread.
 
-    Deliverer(settings, topic).find_topic(seconds)
-    Deliverer(settings, topic).deliver(messages, seconds) ─► {position: error code} of what was not acknowledged
+Deliverer(settings, topic).find_topic(seconds)
+Deliverer(settings, topic).deliver(messages, seconds) ─► {position: error code} of what was not acknowledged
 """
 
 import threading
@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from fapilog.sinks.kafka.errors import configuration_error, error_of, needs_a_person
+from fapilog.sinks.kafka import codes
+from fapilog.sinks.kafka.errors import SUSPECT, configuration_error, error_of, needs_a_person
 
 _SLICE_SECONDS = 0.1
 _FIRST_LOOK_SECONDS = 0.25
 _PURGE_SECONDS = 1.0
-_NOT_YET = (KafkaError.LEADER_NOT_AVAILABLE, KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
+_NOT_YET = (KafkaError.LEADER_NOT_AVAILABLE, codes.TRANSPORT, codes.TIMED_OUT)
 _Reports = dict[int, int | None]
 
 
@@ -26,7 +27,7 @@ class Message(NamedTuple):
 
     key: bytes | None
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, str | bytes | None]]
 
 
 class Silent:
@@ -64,7 +65,8 @@ class Deliverer:
             raise configuration_error(error, settings) from None
 
     def abandon(self) -> None:
-        """Make a call that runs end within 100 ms. From any thread."""
+        """Make a call that runs end within 100 ms, and let it be the last one. From any thread."""
+        self.broken = True
         self._abandoned.set()
 
     def find_topic(self, seconds: float) -> None:
@@ -87,6 +89,30 @@ class Deliverer:
             # A call that timed out is not continued by the next one: each has longer.
             look *= 2
 
+    def deliver_all(self, messages: Sequence[Message], seconds: float) -> tuple[dict[int, int], dict[int, str]]:
+        """Deliver a batch; what a broker finds too large or invalid is sent again alone, to find out what it meant.
+
+        Returns:
+            The error codes of what was not acknowledged and may be later, and the reasons of what will never be, by
+            position.
+        """
+        end = time.monotonic() + seconds
+        codes = self.deliver(messages, range(len(messages)), seconds)
+        rejected: dict[int, str] = {}
+        for index in [index for index, code in codes.items() if code in SUSPECT]:
+            if self.broken or time.monotonic() >= end:
+                codes[index] = codes.MSG_TIMED_OUT
+                continue
+            code = self.deliver(messages, [index], end - time.monotonic()).get(index)
+            if code is None:
+                del codes[index]
+            elif code in SUSPECT:
+                rejected[index] = SUSPECT[code]
+                del codes[index]
+            else:
+                codes[index] = code
+        return codes, rejected
+
     def deliver(self, messages: Sequence[Message], indexes: Iterable[int], seconds: float) -> dict[int, int]:
         """Produce messages and wait for the report of each.
 
@@ -103,7 +129,7 @@ class Deliverer:
         reports: _Reports = {}
         wanted = list(indexes)
         if producer is None:
-            return dict.fromkeys(wanted, KafkaError._STATE)
+            return dict.fromkeys(wanted, codes.STATE)
         for index in wanted:
             self._produce(producer, messages[index], index, reports, end)
         while len(reports) < len(wanted) and (left := end - time.monotonic()) > 0 and not self._abandoned.is_set():
@@ -113,7 +139,7 @@ class Deliverer:
             self.broken = True
             producer.purge(in_queue=True, in_flight=True, blocking=True)
             producer.flush(_PURGE_SECONDS)
-        codes = {index: reports.get(index, KafkaError._MSG_TIMED_OUT) for index in wanted}
+        codes = {index: reports.get(index, codes.MSG_TIMED_OUT) for index in wanted}
         if any(code is None for code in codes.values()):
             self.fault = None
         return {index: code for index, code in codes.items() if code is not None}
@@ -135,7 +161,7 @@ class Deliverer:
                 )
             except BufferError:
                 if time.monotonic() >= end or self._abandoned.is_set():
-                    reports[index] = KafkaError._QUEUE_FULL
+                    reports[index] = codes.QUEUE_FULL
                     return
                 producer.poll(_SLICE_SECONDS)
             except KafkaException as error:
@@ -148,7 +174,7 @@ class Deliverer:
     def _look(self, seconds: float) -> int | None:
         """Return None if the topic can be written to, or what is in the way."""
         if self._producer is None:
-            return int(KafkaError._STATE)
+            return codes.STATE
         try:
             topic = self._producer.list_topics(self._topic, timeout=seconds).topics[self._topic]
         except KafkaException as error:
@@ -173,5 +199,3 @@ def _reported(reports: _Reports, index: int, error: KafkaError | None, _: object
 
 def _code_of(error: KafkaException) -> int:
     return int(error.args[0].code())
-
-

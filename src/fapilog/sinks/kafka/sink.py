@@ -3,14 +3,14 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.errors import SinkError
 from fapilog.offload import Offload
 from fapilog.protocols import Batch
-from fapilog.sinks.kafka.errors import SUSPECT, error_of
+from fapilog.sinks.kafka.errors import RETRY_SECONDS, error_of
 from fapilog.sinks.kafka.options import KafkaOptions
 from fapilog.sinks.kafka.producer import Deliverer, Message
 from fapilog.sinks.kafka.settings import settings_of
@@ -19,6 +19,9 @@ from fapilog.units import parse_duration
 _CLOSE_SECONDS = 0.5
 # The thread ends its work by itself at the timeout; this is for the purge, and if it does not.
 _GRACE_SECONDS = 1.5
+# Of the timeout; the rest is for purging and for getting back.
+_DELIVERY_SHARE = 0.95
+_HEADERS = ("event_id", "level")
 _CONTENT_TYPE = ("content-type", b"application/json")
 _KEYS = {
     "request": ("request_id", "trace_id", "logger"),
@@ -100,16 +103,17 @@ class KafkaSink:
             raise SinkError("the sink is not open", retryable=True)
         self.figures["batches"] += 1
         messages = [_message(batch, index, _KEYS[self._options.key]) for index in range(len(batch))]
-        error = await self._in_thread(self._deliver, messages)
-        failed = len(batch) if error is not None and error.failed_indexes is None else 0
-        if error is not None and error.failed_indexes is not None:
-            failed = len(error.failed_indexes)
-        rejected = 0 if error is None else len(error.rejected)
+        error: SinkError | None = await self._in_thread(self._deliver, messages)
+        if error is None:
+            self._last_error = ""
+            self.figures["events"] += len(batch)
+            return
+        failed = len(batch) if error.failed_indexes is None else len(error.failed_indexes)
+        rejected = len(error.rejected)
         self.figures.update(events=len(batch) - failed, failed=failed - rejected, rejected=rejected)
         # Events that are too large are no failure of the sink's.
-        self._last_error = "" if error is None or failed == rejected else str(error)
-        if error is not None:
-            raise error
+        self._last_error = "" if failed == rejected else str(error)
+        raise error
 
     async def close(self) -> None:
         """End the producer, at once also if no broker answers."""
@@ -141,18 +145,74 @@ class KafkaSink:
         try:
             deliverer = self._producing()
         except SinkError as error:
-            return error
-        end = asyncio.get_running_loop
-        codes = deliverer.deliver(messages, range(len(messages)), self._timeout)
-        return None if not codes and end else None
+            # The events are not to blame for a file of certificates that is gone.
+            return SinkError(str(error), retryable=True, retry_after=RETRY_SECONDS)
+        codes, rejected = deliverer.deliver_all(messages, self._timeout * _DELIVERY_SHARE)
+        return _outcome(len(messages), codes, rejected, self._options.topic, deliverer.fault)
 
     def _producing(self) -> Deliverer:
         deliverer = self._deliverer
         if deliverer is not None and deliverer.broken:
+            self._deliverer = None
             deliverer.close()
-            deliverer = None
-        if deliverer is None:
-            deliverer = Deliverer(settings_of(self._options, self._timeout), self._options.topic)
+        if self._deliverer is None:
+            self._deliverer = Deliverer(settings_of(self._options, self._timeout), self._options.topic)
             self.figures["producers"] += 1
-        self._deliverer = deliverer
-        return deliverer
+        return self._deliverer
+
+    # --- on the loop
+
+    async def _in_thread(self, function: Callable[..., SinkError | None], *args: Any) -> SinkError | None:
+        try:
+            async with asyncio.timeout(self._timeout + _GRACE_SECONDS):
+                error: SinkError | None = await self._offload.run(function, *args)
+                return error
+        except TimeoutError:
+            self._abandon()
+            return SinkError("librdkafka did not return in time", retryable=True)
+        except RuntimeError:
+            return SinkError("the system gave no thread", retryable=True)
+        except asyncio.CancelledError:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        if self._deliverer is not None:
+            self._deliverer.abandon()
+
+    async def _let_go(self) -> None:
+        deliverer, self._deliverer = self._deliverer, None
+        if deliverer is None:
+            return
+        deliverer.abandon()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._offload.run(deliverer.close)
+        except (TimeoutError, RuntimeError):
+            # Its threads end by themselves, a little later or with the process.
+            return
+
+
+def _outcome(
+    count: int, codes: Mapping[int, int], rejected: Mapping[int, str], topic: str, fault: int | None
+) -> SinkError | None:
+    if codes:
+        error = error_of(next(iter(codes.values())), topic, fault)
+        if len(codes) == count:
+            return error
+        text, later = str(error), error.retry_after
+        return SinkError(text, retryable=True, retry_after=later, failed_indexes=codes, rejected=rejected)
+    if rejected:
+        reasons = Counter(rejected.values()).most_common()
+        text = "; ".join(f"{number} {reason}" for reason, number in reasons)
+        return SinkError(f"Kafka will never take {len(rejected)} events: {text}", failed_indexes=(), rejected=rejected)
+    return None
+
+
+def _message(batch: Batch, index: int, keys: Iterable[str]) -> Message:
+    event = batch.flat[index]
+    found = (event.get(key) for key in keys)
+    key = next((value.encode("utf-8", "backslashreplace") for value in found if isinstance(value, str) and value), None)
+    headers: list[tuple[str, str | bytes | None]]
+    headers = [(name, event[name].encode("utf-8", "backslashreplace")) for name in _HEADERS if name in event]
+    return Message(key, batch.line(index)[:-1], [*headers, _CONTENT_TYPE])

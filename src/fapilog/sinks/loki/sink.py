@@ -106,7 +106,8 @@ class LokiSink:
             raise error from None
         if rejected:
             reasons = "; ".join(sorted(set(rejected.values()))[:3])
-            raise SinkError(f"{self._client.shown} refused {len(rejected)} entries: {reasons}", rejected=rejected)
+            text = f"{self._client.shown} refused {len(rejected)} of {len(batch)} events: {reasons}"
+            raise SinkError(text, failed_indexes=rejected, rejected=rejected)
 
     async def close(self) -> None:
         """Drop the connections."""

@@ -3,14 +3,18 @@
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from fapilog.errors import SinkError
+from fapilog.sinks.file.locks import try_lock
 from fapilog.sinks.file.opening import DIRECTORY_MODE, FILE_MODE
 from fapilog.sinks.sqlite.schema import UnusableError, prepare
 
 _PAUSE_SECONDS = 0.02
+_TRIES = 50
 _HEAL_SECONDS = 30.0
 _PASSING = {
     sqlite3.SQLITE_BUSY: "another process is writing for longer than busy_timeout",
@@ -99,14 +103,32 @@ def _make_file(path: Path) -> None:
     """Make an empty file with its mode; SQLite gives the same one to the files beside it.
 
     An existing one is not opened here: closing a descriptor would give up the locks that other connections of this
-    process hold on the file (POSIX).
+    process hold on the file (POSIX). Where there is none, files of its log are those of a database that was moved away:
+    a new one must not take them for its own.
     """
     path.parent.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
-    except FileExistsError:
+    if path.exists():
         return
-    os.close(descriptor)
+    with _alone(path.parent):
+        if not path.exists():
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep other processes from making the file, too, for at most a second; where directories cannot be locked, not."""
+    descriptor = os.open(directory, os.O_RDONLY) if os.name == "posix" else -1
+    try:
+        tries = _TRIES if descriptor >= 0 else 0
+        while tries and not try_lock(descriptor, exclusive=True):
+            tries -= 1
+            time.sleep(_PAUSE_SECONDS)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _set_up(connection: sqlite3.Connection, settings: Settings) -> None:

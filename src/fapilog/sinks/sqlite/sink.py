@@ -95,10 +95,14 @@ class SqliteSink:
             SinkError: Retryable if it is busy, the disk full or failing. Not if the directory cannot be made, the file
                 is no database, damaged, of something else or of a newer version: it is left as it is.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=_CLOSE_SECONDS):
+            raise SinkError(f"{self.path}: a write of before still hangs", retryable=True)
+        try:
             self._disconnect()
             self._connect()
             self._opened = True
+        finally:
+            self._lock.release()
 
     def write(self, batch: Batch) -> None:
         """Add the events in one transaction, then remove what has to go.
@@ -159,6 +163,9 @@ class SqliteSink:
         """Return the connection, a new one if there is none or the path is another file by now."""
         if self._connection is not None and self._identity != _identity(self.path):
             self.figures["reopened"] += 1
+            with suppress(sqlite3.Error):
+                # What is in the log belongs to the moved file; nobody would find it beside that.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._disconnect()
         return self._connection or self._connect()
 
@@ -195,7 +202,7 @@ class SqliteSink:
             self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Begin anew, closed. A copy that a hanging write has left is kept and never touched: closing it does harm."""
+        """Begin anew, closed. A copy that a hanging write has left is kept, not closed: that would touch its locks."""
         self._lock = threading.Lock()
         self._forking = 0
         self._opened = False
