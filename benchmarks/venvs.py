@@ -1,7 +1,8 @@
 """The virtual environments of the contenders, made under ``.bench/`` and reused until the pins change.
 
-Two of them, because the published fapilog and ours share their import name. CPython 3.13 is taken where it is
-found, as the budgets are for it; else the Python that runs this.
+Three of them: the published fapilog and ours share their import name, and what the sinks and their rivals need
+stays out of the environment in which an import is timed. CPython 3.13 is taken where it is found, as the budgets are
+for it; else the Python that runs this.
 """
 
 import hashlib
@@ -23,26 +24,41 @@ _VERSION = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
 
 
 class Pythons(NamedTuple):
-    """The interpreters of the two environments."""
+    """The interpreters of the three environments."""
 
     ours: Path
     published: Path
+    sinks: Path
 
-    def of(self, contender: str) -> Path:
-        """Return the one that a contender runs in."""
+    def of(self, contender: str, *, sinks: bool = False) -> Path:
+        """Return the one that a contender runs in; ``sinks`` for a scenario of remote sinks."""
+        if sinks:
+            return self.sinks
         return self.published if contender.startswith("published") else self.ours
 
 
 def prepare() -> Pythons:
     """Make the environments if they are not there or are out of date."""
     base = _base()
-    return Pythons(_make("ours", base, _requirements()), _make("published", base, _beside(_requirements())))
+    requirements = _requirements("bench")
+    return Pythons(
+        _make("ours", base, requirements),
+        _make("published", base, _beside(requirements)),
+        _make("sinks", base, [*_requirements("bench-sinks"), *_extras()]),
+    )
 
 
-def _requirements() -> list[str]:
+def _requirements(group: str) -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    bench: list[str] = project["dependency-groups"]["bench"]
+    bench: list[str] = project["dependency-groups"][group]
     return [*project["project"]["dependencies"], "fastapi", "opentelemetry-sdk", *bench]
+
+
+def _extras() -> list[str]:
+    """Return what the extra ``sinks`` installs."""
+    extras: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = extras["sinks"][0].removeprefix("fapilog[").removesuffix("]").split(",")
+    return [item for name in names for item in extras[name] if not item.startswith("fapilog[")]
 
 
 def _beside(requirements: list[str]) -> list[str]:

@@ -18,8 +18,8 @@ import pytest
 from tests.services.cloudwatch import CloudwatchServer
 from tests.services.http import HttpServer
 
-# from tests.services.kafka import KafkaServer
-# from tests.services.loki import LokiServer
+from tests.services.kafka import KafkaServer
+from tests.services.loki import LokiServer
 from tests.services.otlp import OtlpServer
 from tests.services.postgres import PostgresServer
 from tests.services.redis import RedisServer
@@ -70,11 +70,11 @@ BACKENDS: dict[str, Backend] = {
         lambda it: {"url": it.url, "secret": SECRET, "batch": True, "min_level": "INFO"},
         ("uvicorn", {"module": "uvicorn"}),
     ),
-    # "loki": Backend(LokiServer, _loki, ("httpx", {"module": "httpx"})),
+    "loki": Backend(LokiServer, _loki, ("httpx", {"module": "httpx"})),
     "cloudwatch": Backend(CloudwatchServer, _cloudwatch, ("moto", {"module": "moto"})),
     "postgres": Backend(PostgresServer, lambda it: {"dsn": it.dsn}, ("PostgreSQL", {"files": POSTGRES})),
     "otlp": Backend(OtlpServer, lambda it: {"endpoint": it.url}, ("protobuf", {"module": "google.protobuf"})),
-    # "kafka": Backend(KafkaServer, _kafka, ("librdkafka", {"module": "confluent_kafka"})),
+    "kafka": Backend(KafkaServer, _kafka, ("librdkafka", {"module": "confluent_kafka"})),
     "redis": Backend(RedisServer, lambda it: {"url": it.url}, ("redis-server", {"command": "redis-server"})),
 }  # fmt: skip
 

@@ -3,8 +3,9 @@
     test ─ commands, a line each ─► this file as a program: brokers (ctypes on confluent_kafka's library)
          ◄───── an answer each ────   and a consumer, which writes what it reads to a file at once
 
-What it is not: a broker with a disk. `kill` takes all brokers down, so that connections break off and new ones are refused
-as if the processes were gone, but it keeps what they had acknowledged, as a log on disk does; a SIGKILL would lose it.
+What it is not: a broker with a disk. `kill` takes all brokers down, so that connections break off and new ones are
+refused as if the processes were gone, but it keeps what they had acknowledged, as a log on disk does; a SIGKILL would
+lose it.
 There is no TLS and no SASL. The mock does not drop what an idempotent producer sends twice.
 """
 
@@ -254,7 +255,8 @@ def _serve(file: str, partitions: str) -> None:
         if line is None:
             return
         name, *args = line.split()
-        print("ok", answers[name](*args) or "", flush=True)
+        sys.stdout.write(f"ok {answers[name](*args) or ''}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

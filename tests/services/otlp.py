@@ -71,6 +71,15 @@ class OtlpServer:
         """Return all events that arrived, in order."""
         return [event for request in self.received_requests() for event in events_of(request)]
 
+    def count(self) -> int:
+        """Return how many events arrived."""
+        return sum(
+            len(scope.log_records)
+            for request in self.received_requests()
+            for logs in request.resource_logs
+            for scope in logs.scope_logs
+        )
+
     def received_requests(self) -> Iterator[ExportLogsServiceRequest]:
         """Return the requests, in order."""
         content = self.requests.read_bytes() if self.requests.exists() else b""
@@ -142,8 +151,8 @@ class RotelServer(OtlpServer):
     def wait_for(self, count: int) -> list[dict[str, Any]]:
         """Return what came out of the collector when there are ``count`` events, or after the deadline."""
         deadline = time.monotonic() + QUIET_SECONDS
-        while len(self.received()) < count and time.monotonic() < deadline:
-            time.sleep(0.02)
+        while self.count() < count and time.monotonic() < deadline:
+            time.sleep(0.05)
         return self.received()
 
     def _command(self) -> list[str]:

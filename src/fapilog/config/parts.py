@@ -10,6 +10,7 @@ from fapilog.errors import ConfigError
 from fapilog.protocols import Sink
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.kafka.options import KafkaOptions
 from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
 from fapilog.sinks.postgres.options import PostgresOptions
@@ -101,6 +102,7 @@ SinkChoice = (
     | PostgresOptions
     | SqliteOptions
     | OtlpOptions
+    | KafkaOptions
     | RedisOptions
     | Sink
 )
@@ -116,6 +118,7 @@ KINDS: Mapping[str, type] = {
     "postgres": PostgresOptions,
     "sqlite": SqliteOptions,
     "otlp": OtlpOptions,
+    "kafka": KafkaOptions,
     "redis": RedisOptions,
 }
 """The sinks that options and variables can say, by the name of their part."""

@@ -125,7 +125,7 @@ class RemoteSinkMethods(Filling):
         return self
 
     # --- loki
-    def add_loki(  # noqa: PLR0913 - the options of the sink
+    def add_loki(
         self,
         url: str,
         labels: Mapping[str, str] = {},

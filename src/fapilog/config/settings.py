@@ -39,6 +39,7 @@ from fapilog.protocols import Enricher, Filter, Processor, Redactor
 from fapilog.redaction.options import RedactionOptions
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.kafka.options import KafkaOptions
 from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
 from fapilog.sinks.postgres.options import PostgresOptions
@@ -88,6 +89,7 @@ class Settings(_Schema):
     postgres: PostgresOptions | None = None
     sqlite: SqliteOptions | None = None
     otlp: OtlpOptions | None = None
+    kafka: KafkaOptions | None = None
     redis: RedisOptions | None = None
     sinks: tuple[SinkChoice, ...] = ()
     context: Mapping[str, Any] = {}

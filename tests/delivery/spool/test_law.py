@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fapilog.delivery.spool import segment as segment_module
+from fapilog.delivery.spool.adoption import adopt
 from fapilog.delivery.spool.segment import SPOOL_OWNER, SPOOL_SEGMENT
 from fapilog.durable.frames import HEADER_BYTES, SLOT_BYTES, Slot, read_slot
 from tests.delivery.spool.spools import crash, lines, recover, spool_in
@@ -38,8 +39,14 @@ def found(place: Path, name: str, files: Files) -> tuple[list[bytes], int, list[
     path.mkdir(mode=0o700, parents=True)
     for file, data in files.items():
         (path / file).write_bytes(data)
-    records, damaged = recover(place, sync="never")
-    bad = sorted(os.listdir(place / "sink")) if (place / "sink").exists() else []
+    stream = adopt(place / "sink", name, str)
+    records: list[bytes] = []
+    while chunk := stream.read(100, 1 << 30):
+        records += chunk
+        stream.acknowledge(*stream.token())
+    damaged = stream.damaged
+    stream.close()
+    bad = sorted(os.listdir(place / "sink"))
     shutil.rmtree(place / "sink", ignore_errors=True)
     return records, damaged, bad
 

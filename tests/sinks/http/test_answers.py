@@ -9,7 +9,7 @@ from fapilog.testing.fakes import FakeClock
 from tests.sinks.http.peers import NO_CONTENT, answer, answering, events_batch, opened, peer, refused
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
-LATER = {408, 409, 421, 423, 425, 429, *range(500, 600)}
+LATER = {408, 425, 429, *range(500, 600)}
 LOGIN = {401, 402, 403, 407}
 SPLIT = {400, 413, 422}
 

@@ -240,6 +240,17 @@ async def test_no_secret_is_in_what_a_receiver_answers():
 
 
 @pytest.mark.asyncio
+async def test_no_part_of_the_url_is_in_what_a_receiver_answers():
+    """Also where it tells the path and the query in its own words."""
+    said = f"no hook '{CANARY}' for team T1 (key = 'key {CANARY}')".encode()
+    path = f"/T1/{CANARY}?key=key%20{CANARY}"
+    async with peer(answering(answer(404, said)), path=path) as receiver, opened(receiver.url) as sink:
+        error = await refused(sink, events_batch(1))
+
+    assert str(error).endswith("answered 404: no hook '***' for team T1 (key = '***')")
+
+
+@pytest.mark.asyncio
 async def test_no_secret_is_in_the_error_of_a_broken_connection():
     """Errors of the library may hold the request; ours holds the host, and no other error."""
     async with opened("http://127.0.0.1:9/" + CANARY, bearer=CANARY) as sink:

@@ -88,11 +88,11 @@ def aborting(code: grpc.StatusCode, details: str = "no", **trailing: bytes) -> S
 
 
 @contextmanager
-def grpc_peer(*scripts: Script, certificate: Path | None = None, port: int = 0) -> Iterator[GrpcPeer]:
+def grpc_peer(*scripts: Script, certificate: Path | None = None, port: int = 0, limit: int = -1) -> Iterator[GrpcPeer]:
     """Run a gRPC receiver, on a free port by default."""
     peer = GrpcPeer(scripts)
     pool = ThreadPoolExecutor(4)
-    server = grpc.server(pool)
+    server = grpc.server(pool, options=[("grpc.max_receive_message_length", limit)])
     add_LogsServiceServicer_to_server(peer, server)
     if certificate is None:
         port = server.add_insecure_port(f"127.0.0.1:{port}")

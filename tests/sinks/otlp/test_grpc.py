@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from fapilog.delivery.splitting import Splitting
 from fapilog.errors import SinkError
 from tests.services.otlp import events_of, free_port
 from tests.sinks.http.peers import Authority, answer, answering, peer, refused
@@ -81,12 +82,16 @@ async def test_details_that_say_nothing_are_no_retry_info(details: bytes) -> Non
 
 
 async def test_a_request_over_the_limit_of_a_server_is_split() -> None:
-    """Servers answer OUT_OF_RANGE to a message over 4 MB; sent again as it is it would never get through."""
+    """Servers answer OUT_OF_RANGE or RESOURCE_EXHAUSTED to a message over 4 MB; as it is it would never get through."""
     with grpc_peer(aborting(CODE.OUT_OF_RANGE, "decoded message length too large")) as told:
         async with opened_grpc(told.url) as sink:
             small = await refused(sink, numbered(1))
             large = await refused(sink, numbered(20_000))
     assert (small.retryable, large.retryable, large.failed_indexes) == (True, False, None)
+    with grpc_peer(taken, limit=100_000) as told:
+        async with opened_grpc(told.url) as sink:
+            await Splitting(sink).write(numbered(1_000))
+    assert [event["sequence"] for request in told.requests for event in events_of(request)] == list(range(1_000))
 
 
 async def test_a_partial_success_is_counted_and_never_sent_again() -> None:
@@ -136,19 +141,19 @@ async def test_a_write_that_was_cancelled_does_not_disturb_the_next_one() -> Non
     def hang(request: Any, context: Any) -> Any:
         context.add_callback(release.set)
         loop.call_soon_threadsafe(seen.set)
-        release.wait(20)
+        release.wait(30)
         return taken(request, context)
 
     with grpc_peer(hang, taken) as told:
-        async with opened_grpc(told.url) as sink:
+        async with opened_grpc(told.url, timeout=60) as sink:
             task = asyncio.ensure_future(sink.write(numbered(1)))
             await seen.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            assert await asyncio.to_thread(release.wait, 10)
             await sink.write(numbered(1, 7))
             assert sink.health()["status"] == "ok"
-    assert release.is_set()
     assert events_of(told.requests[1])[0]["sequence"] == 7
 
 

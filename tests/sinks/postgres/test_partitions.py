@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import itertools
 import math
 
 import pytest
@@ -28,7 +29,8 @@ def day(text, number=0):
 
 def moment(time):
     """Return a time in words."""
-    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=time)).isoformat()
+    begin = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (begin + datetime.timedelta(microseconds=time)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_partitions_fill_the_gaps(kind, existing, offsets):
     assert not refused
     assert all(map(spans.covers, times))
     ordered = sorted([*known, *new])
-    assert all(first.end <= second.begin for first, second in zip(ordered, ordered[1:], strict=False))
+    assert all(first.end <= second.begin for first, second in itertools.pairwise(ordered))
 
 
 @service
@@ -107,7 +109,8 @@ async def test_old_partitions_are_dropped(place):
     clock = FakeClock()
     async with place.opened(clock, partition="day", keep="2d") as sink:
         await place.run(
-            "CREATE TABLE audit.archive PARTITION OF {table} FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2021-01-01 00:00+00')"
+            "CREATE TABLE audit.archive PARTITION OF {table} "
+            "FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2021-01-01 00:00+00')"
         )
         await sink.write(
             batch_of([day("2020-06-01"), day("2025-12-29", 1), day("2025-12-31", 2), day("2026-01-01", 3)])
@@ -119,7 +122,7 @@ async def test_old_partitions_are_dropped(place):
         clock.advance(3 * DAY_SECONDS)
         await sink.write(batch_of([day("2026-01-04", 5)]))
         assert sorted(await place.numbers()) == [0, 5]
-        assert sink.figures["partitions_dropped"] == 4
+        assert sink.figures["partitions_dropped"] == 3
         assert sink.figures["retention_failed"] == 0
 
 

@@ -19,6 +19,7 @@ from fapilog.durable.directories import close_all, directories, make_directory, 
 from fapilog.durable.frames import HEADER_BYTES, VERSION, Slot, frame_size
 
 _LONGEST_NAME = 80
+_IS_POSIX = os.open in os.supports_dir_fd
 
 
 class SpoolFullError(OSError):
@@ -118,7 +119,7 @@ class SpoolStore:
         """
         if self._own is not None:
             return
-        if os.open not in os.supports_dir_fd:
+        if not _IS_POSIX:
             raise OSError(errno.ENOTSUP, "the spool needs a POSIX system")
         try:
             for name in directories(self.root):

@@ -145,9 +145,10 @@ class Stream:
         self.segments.remove(segment)
         self.size -= segment.size
         self.records -= segment.count
-        try:
-            if self.syncs:
+        if self.syncs:
+            with suppress(OSError):
                 self.sync()
+        try:
             os.unlink(segment.name, dir_fd=self.claimed.fd)
         except FileNotFoundError:
             pass

@@ -18,7 +18,7 @@ from fapilog.errors import SinkError
 
 LONGEST_WAIT_SECONDS = 300.0
 LOGIN_WAIT_SECONDS = 30.0
-_LATER = frozenset({408, 409, 421, 423, 425, 429})
+_LATER = frozenset({408, 425, 429})
 _LOGIN = frozenset({401, 402, 403, 407})
 _SPLIT = frozenset({400, 413, 422})
 _NUMBERS = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:\s*,\s*-?[0-9]{1,300}(?:\.[0-9]{1,300})?)*", re.ASCII)

@@ -29,6 +29,7 @@ CONFIGURATION_WAIT_SECONDS = 30.0
 RENEW_SECONDS = 600.0
 _CLOSE_SECONDS = 0.5
 _SHORTEST_SECRET = 6
+_SHORTEST_IN_PATH = 12
 _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.RemoteProtocolError, "no whole HTTP answer"),
     (httpx.ConnectError, "no connection"),
@@ -259,8 +260,11 @@ def _hidden_texts(
 ) -> tuple[str, ...]:
     """Return what an answer's text may not show, the longest first; what is short hides nothing but words."""
     path = url.raw_path.decode("ascii")
+    parts = {part for part in url.path.split("/") if len(part) >= _SHORTEST_IN_PATH}
+    query = {value for _, value in url.params.multi_items()}
     sent = {*headers.values(), login or "", (login or "").partition(" ")[2], password, bearer or "", path}
-    return tuple(sorted((text for text in sent if len(text) >= _SHORTEST_SECRET), key=len, reverse=True))
+    hidden = {text for text in sent | query if len(text) >= _SHORTEST_SECRET} | parts
+    return tuple(sorted(hidden, key=len, reverse=True))
 
 
 def _failure(shown: str, error: Exception) -> SinkError:

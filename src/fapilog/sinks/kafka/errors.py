@@ -38,7 +38,7 @@ _PERSONS = MappingProxyType(
 )
 _UNKNOWN_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, codes.UNKNOWN_TOPIC, codes.UNKNOWN_PARTITION)
 _LATE = (codes.MSG_TIMED_OUT, codes.PURGE_QUEUE, codes.PURGE_INFLIGHT, codes.TIMED_OUT)
-_QUOTED = re.compile(r'"([^"]*)"')
+_PROPERTY = re.compile(r'configuration property:? "([a-z0-9._]+)"', re.ASCII)
 
 
 def needs_a_person(code: int) -> bool:
@@ -73,8 +73,9 @@ def error_of(code: int, topic: str, fault: int | None, *, opening: bool = False)
 def configuration_error(error: Exception, names: Mapping[str, object]) -> SinkError:
     """Return the error for a configuration that librdkafka refuses; a value is not told, for it may be a secret."""
     text = str(error)
-    guilty = next((found for found in _QUOTED.findall(text) if found in names), None)
-    guilty = guilty or next((name for name in sorted(names, key=len, reverse=True) if name in text), None)
+    told = _PROPERTY.search(text)
+    # librdkafka tells a property by its first name, which need not be the one that was used.
+    guilty = told[1] if told else next((name for name in sorted(names, key=len, reverse=True) if name in text), None)
     if guilty is None:
         return SinkError("librdkafka refuses the configuration")
     missing = "has no property" if "No such configuration property" in text else "refuses the value of"

@@ -22,7 +22,8 @@ _MAX_PORT = 65535
 # What the sink sets itself because its promises rest on it, and what would load code or write somewhere.
 RESERVED = frozenset(
     {
-        "acks", "bootstrap.servers", "compression.codec", "compression.type", "debug", "enable.idempotence", "log_level",
+        "acks", "bootstrap.servers", "compression.codec", "compression.type", "debug", "enable.idempotence",
+        "log_level",
         "message.timeout.ms", "delivery.timeout.ms", "metadata.broker.list", "plugin.library.paths",
         "request.required.acks", "sasl.mechanism", "sasl.mechanisms", "sasl.password", "sasl.username",
         "security.protocol", "ssl.ca.location", "transactional.id",
@@ -108,8 +109,7 @@ class KafkaOptions:
     def __repr__(self) -> str:
         """Show the options, without the secrets in them."""
         hidden: dict[str, Any] = {"config": dict.fromkeys(self.config, "***")}
-        if self.sasl_password is not None:
-            hidden["sasl_password"] = "***"
+        hidden |= {} if self.sasl_password is None else {"sasl_password": "***"}
         return f"KafkaOptions({', '.join(f'{key}={hidden.get(key, value)!r}' for key, value in vars(self).items())})"
 
 

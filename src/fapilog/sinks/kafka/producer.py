@@ -97,21 +97,21 @@ class Deliverer:
             position.
         """
         end = time.monotonic() + seconds
-        codes = self.deliver(messages, range(len(messages)), seconds)
+        failed = self.deliver(messages, range(len(messages)), seconds)
         rejected: dict[int, str] = {}
-        for index in [index for index, code in codes.items() if code in SUSPECT]:
+        for index in [index for index, code in failed.items() if code in SUSPECT]:
             if self.broken or time.monotonic() >= end:
-                codes[index] = codes.MSG_TIMED_OUT
+                failed[index] = codes.MSG_TIMED_OUT
                 continue
             code = self.deliver(messages, [index], end - time.monotonic()).get(index)
             if code is None:
-                del codes[index]
+                del failed[index]
             elif code in SUSPECT:
                 rejected[index] = SUSPECT[code]
-                del codes[index]
+                del failed[index]
             else:
-                codes[index] = code
-        return codes, rejected
+                failed[index] = code
+        return failed, rejected
 
     def deliver(self, messages: Sequence[Message], indexes: Iterable[int], seconds: float) -> dict[int, int]:
         """Produce messages and wait for the report of each.
@@ -139,10 +139,10 @@ class Deliverer:
             self.broken = True
             producer.purge(in_queue=True, in_flight=True, blocking=True)
             producer.flush(_PURGE_SECONDS)
-        codes = {index: reports.get(index, codes.MSG_TIMED_OUT) for index in wanted}
-        if any(code is None for code in codes.values()):
+        found = {index: reports.get(index, codes.MSG_TIMED_OUT) for index in wanted}
+        if None in found.values():
             self.fault = None
-        return {index: code for index, code in codes.items() if code is not None}
+        return {index: code for index, code in found.items() if code is not None}
 
     def close(self) -> None:
         """End librdkafka's threads; what they have not sent is thrown away."""

@@ -132,7 +132,7 @@ def _fill_attributes(target: Any, attributes: EventDict) -> None:
         _fill_pairs(target, attributes, 0)
     except (_OddError, UnicodeEncodeError):
         del target[:]
-        _fill_pairs(target, json_safe({key: to_plain(value) for key, value in attributes.items()}), -MAX_DEPTH)
+        _fill_pairs(target, json_safe({key: to_plain(value) for key, value in attributes.items()}), 0)
 
 
 def _fill_value(target: AnyValue, value: Any) -> None:
@@ -140,7 +140,7 @@ def _fill_value(target: AnyValue, value: Any) -> None:
         _fill(target, value, 0)
     except (_OddError, UnicodeEncodeError):
         target.Clear()
-        _fill(target, json_safe(to_plain(value)), -MAX_DEPTH)
+        _fill(target, json_safe(to_plain(value)), 0)
 
 
 def _fill_pairs(target: Any, pairs: EventDict, depth: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from fapilog.offload import Offload
-from fapilog.sinks.postgres.errors import FAILURES
+from fapilog.sinks.postgres.errors import FAILURES, WrongTableError
 
 _DROPPED_SECONDS = 1.0
 _SERVER_SHARE = 0.9
@@ -81,6 +81,9 @@ async def _tls(ca_file: str) -> ssl.SSLContext:
     offload = Offload("fapilog-postgres-tls")
     try:
         context: ssl.SSLContext = await offload.run(_read_tls, ca_file)
+    except OSError:
+        # A file that is missing, unreadable, or holds no certificate.
+        raise WrongTableError("the option ca_file names no readable file of certificates (PEM)") from None
     finally:
         offload.close()
     return context

@@ -55,6 +55,10 @@ class WrongTableError(Exception):
     """The table cannot be used as it is; the text says why and holds no secrets."""
 
 
+class ReadOnlyError(ConnectionError):
+    """The server only reads: a standby, which may be promoted, or another server is the primary by now."""
+
+
 def sqlstate(error: BaseException) -> str:
     """Return the five characters of a server's error, or nothing."""
     return str(getattr(error, "sqlstate", None) or "")
@@ -95,6 +99,8 @@ def _said(error: BaseException, code: str) -> str:
         return str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return "the server's certificate is not trusted, or is another server's"
+    if isinstance(error, ReadOnlyError):
+        return _SAID["25006"]
     if isinstance(error, TimeoutError):
         return "no answer within the timeout"
     if type(error) is ConnectionError:

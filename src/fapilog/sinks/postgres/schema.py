@@ -21,7 +21,7 @@ every writer of what may be a large table.
 
 from typing import Any, NamedTuple
 
-from fapilog.sinks.postgres.errors import WrongTableError
+from fapilog.sinks.postgres.errors import ReadOnlyError, WrongTableError
 from fapilog.sinks.postgres.identifiers import derived, lock_key, quoted
 from fapilog.sinks.postgres.rows import COLUMNS
 
@@ -136,10 +136,6 @@ async def check_server(connection: Any) -> None:
         raise WrongTableError(f"the database has the encoding {row['encoding']}; fapilog needs one with UTF8")
     if row["read_only"] == "on":
         raise ReadOnlyError
-
-
-class ReadOnlyError(ConnectionError):
-    """The server only reads: a standby, which may be promoted, or another one is the primary by now."""
 
 
 def statements(schema: str, wanted: Wanted) -> list[str]:

@@ -153,9 +153,9 @@ class PostgresSink:
             self._last_error = str(error)
             raise
         except (*FAILURES, WrongTableError) as error:
+            failure = self._failure(error, opening=opening)
             if not keeps_connection(error):
                 self._drop()
-            failure = self._failure(error, opening=opening)
             self._last_error = str(failure)
             # Not "from": what the server says may quote what an event holds.
             raise failure from None
