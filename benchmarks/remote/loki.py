@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import logging_loki
-from logging_loki.emitter import LokiEmitter
 
 from benchmarks.remote import Sending
 from benchmarks.remote.senders import Ours, handled, nothing
@@ -39,7 +38,6 @@ def ours(folder: Path) -> Iterator[Sending]:
 def rival(folder: Path) -> Iterator[Sending]:
     """Push by python-logging-loki."""
     with LokiServer(folder) as server:
-        LokiEmitter.level_tag = "level"
         handler = Handler(url=f"{server.url}/loki/api/v1/push", tags={"app": "bench"}, version="1")
         yield Sending(handled(handler), nothing, lambda: _sequences(server))
         handler.close()

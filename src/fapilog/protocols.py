@@ -149,6 +149,8 @@ class Sink(Protocol):
       for one that wants to read them as JSON lines would hold them.
     - ``blocks``: False says that ``write`` only touches memory. Any other synchronous sink gets a writer
       thread of its own as soon as it is not the only one.
+    - ``threaded``: True on a synchronous sink asks for all that asynchronous ones get (batches, retry, spool, …): a
+      thread of its own calls it then.
     - ``figures``: a mapping of names to numbers that the sink counts itself; ``/debug/logging`` shows it.
     - ``health``: a method that returns how the sink is, as a mapping of plain values without secrets; called by any
       thread at any time, does no I/O, and has at least ``status``: ``"ok"``, ``"failing"`` or ``"closed"``.

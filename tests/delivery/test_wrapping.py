@@ -1,6 +1,7 @@
 """What the wrappers share, and what they come to together."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from fapilog.delivery.breaker import Breaker, BreakerOptions
 from fapilog.delivery.retry import Retry, RetryOptions
 from fapilog.delivery.splitting import Splitting
-from fapilog.delivery.wrapping import Honest, Plain, figures_of, health_of
+from fapilog.delivery.wrapping import Honest, Plain, Threaded, figures_of, health_of
 from fapilog.errors import ConfigError, RejectedError, SinkError
 from fapilog.protocols import Batch
 from fapilog.testing.fakes import FakeClock
@@ -180,3 +181,25 @@ def test_every_event_ends_once(count: int, outcomes: list[Any], poison: set[int]
     assert set(taken) | refused | unsent == set(range(count))
     assert not set(taken) & (refused | unsent)
     assert {number for number in poison if number < count} <= refused | unsent
+
+
+@pytest.mark.asyncio
+async def test_a_threaded_sink_is_called_by_one_thread_of_its_own() -> None:
+    """Its blocking calls hold up no loop, what it raises comes back, and a plain ``open`` and ``close`` work, too."""
+    names: list[str] = []
+
+    class Blocking(PlainReceiver):
+        def write(self, batch: Batch) -> None:  # type: ignore[override]
+            names.append(threading.current_thread().name)
+            super().write(batch)
+
+    receiver = Blocking(None, SinkError("busy", retryable=True))
+    sink = Threaded(receiver)
+    await sink.open()
+    await sink.write(batch_of([1]))
+    with pytest.raises(SinkError, match="busy"):
+        await sink.write(batch_of([2]))
+    await sink.close()
+
+    assert names == ["fapilog-receiver"] * 2
+    assert (receiver.opened, receiver.closed, receiver.numbers) == (1, 1, [1])

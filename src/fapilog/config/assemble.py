@@ -22,7 +22,7 @@ from fapilog.delivery.retry import Retry
 from fapilog.delivery.splitting import Splitting
 from fapilog.delivery.spool.store import SpoolStore
 from fapilog.delivery.spooling import Spooling
-from fapilog.delivery.wrapping import Honest, Plain
+from fapilog.delivery.wrapping import Honest, Plain, Threaded
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.channels import Output
 from fapilog.engine.engine import Engine, EngineParts
@@ -173,10 +173,12 @@ def _target(options: Options, sinks: list[Sink], formats: Formats) -> Target | N
 def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
     """Return a sink in the wrappers that the options ask for; this is their order, from the inside out.
 
-    A synchronous sink is neither retried, split nor spooled: that would block whoever writes. One that only touches
-    memory is left as it is.
+    A synchronous sink is neither retried, split nor spooled, as that would block whoever writes, unless it asks for a
+    thread of its own by ``threaded``. One that only touches memory is left as it is.
     """
     options, target = deliver.options, deliver.target
+    if getattr(sink, "threaded", False):
+        sink = Threaded(sink)
     asynchronous = inspect.iscoroutinefunction(sink.write)
     if not asynchronous and (not getattr(sink, "blocks", True) or (options.circuit_breaker is None and target is None)):
         return sink

@@ -170,30 +170,13 @@ class RemoteSinkMethods(Filling):
             timeout: The longest that a batch may take, all in all.
             allow_insecure: Let credentials go over plain http to another machine.
             name: The sink's name in routes, figures and diagnostics.
-
-        Raises:
-            ConfigError: If an option cannot be used.
         """
         options = LokiOptions(
-            url,
-            labels,
-            label_fields=label_fields,
-            max_streams=max_streams,
-            structured_metadata=structured_metadata,
-            protocol=protocol,
-            compression=compression,
-            tenant=tenant,
-            bearer=bearer,
-            username=username,
-            password=password,
-            ca_file=ca_file,
-            verify=verify,
-            client_cert=client_cert,
-            client_key=client_key,
-            timeout=timeout,
-            allow_insecure=allow_insecure,
-            name=name,
-        )
+            url, labels, label_fields=label_fields, max_streams=max_streams, structured_metadata=structured_metadata,
+            protocol=protocol, compression=compression, tenant=tenant, bearer=bearer, username=username,
+            password=password, ca_file=ca_file, verify=verify, client_cert=client_cert, client_key=client_key,
+            timeout=timeout, allow_insecure=allow_insecure, name=name,
+        )  # fmt: skip
         self._sinks.append(options)
         return self
 

@@ -14,12 +14,13 @@ The order is put together in ``fapilog/config/assemble.py``. A wrapper is used b
 
 import asyncio
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fapilog.delivery.plugin import outcome
 from fapilog.diagnostics import attempt, describe, type_name
 from fapilog.errors import CircuitOpenError, ConfigError, RejectedError, SinkError
+from fapilog.offload import Offload
 from fapilog.protocols import Batch, Sink
 
 
@@ -94,6 +95,40 @@ class Honest(Wrapper):
         refused = SinkError(describe(failed), failed_indexes=range(len(batch)))
         refused.reason = type_name(failed)
         raise refused from failed
+
+
+class Threaded(Wrapper):
+    """Makes an asynchronous sink of a synchronous one: a thread of its own opens, writes and closes.
+
+    So a sink that blocks can be retried and spooled like any other. A call that hangs is left to the thread, a daemon.
+    """
+
+    def __init__(self, inner: Sink) -> None:
+        """Start no thread yet."""
+        super().__init__(inner)
+        self._offload = Offload(f"fapilog-{self.name}")
+
+    async def open(self) -> None:
+        """Take a new thread, as that of a forked child's parent is not there, and open the sink in it."""
+        self._offload = Offload(f"fapilog-{self.name}")
+        await self._offload.run(self._done, self.inner.open)
+
+    async def write(self, batch: Batch) -> None:
+        """Write in the thread."""
+        await self._offload.run(self._done, self.inner.write, batch)
+
+    async def close(self) -> None:
+        """Close the sink in the thread, and let it end."""
+        try:
+            await self._offload.run(self._done, self.inner.close)
+        finally:
+            self._offload.close()
+
+    @staticmethod
+    def _done(function: Callable[..., Any], *args: Any) -> None:
+        work = function(*args)
+        if inspect.isawaitable(work):
+            asyncio.run(finished(work))
 
 
 class Plain(Wrapper):

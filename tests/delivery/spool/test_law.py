@@ -241,15 +241,37 @@ def test_a_file_that_was_just_made_is_no_damage(tmp_path):
     assert len(last) == 2 * SLOT_BYTES
 
 
-def test_a_cursor_in_the_middle_of_a_deleting_is_no_damage(tmp_path):
-    """D14: what is below it is deleted then, and what is deleted is below it."""
+def halfway() -> tuple[list[bytes], str, Files, Files, str]:
+    """Return what a process leaves that has acknowledged its first segment: before and after that is deleted."""
     written = lines(200)
-    name, files = left(written, acknowledged=150)
-    segments = sorted(file for file in files if file.endswith(".seg"))
-    _, before = left(written)
-    # The cursor has moved, nothing is deleted yet.
-    older = {file: data for file, data in before.items() if file not in files and file != "LOCK"}
-    assert older or len(segments) > 1
-    records, damaged, _ = found(tmp_path, name, files)
-    assert records == written[len(written) - len(records) :]
-    assert (len(records) <= 200, damaged) == (True, 0)
+    with tempfile.TemporaryDirectory() as place:
+        store = spool_in(Path(place), segment_bytes=4096, sync="never")
+        for line in written:
+            store.append([line])
+        path = store._own.path
+        before = {file.name: file.read_bytes() for file in path.iterdir()}
+        first = store._own.segments[0]
+        store.acknowledge(store.read(first.count, 1 << 30).token)
+        crash(store)
+        after = {file.name: file.read_bytes() for file in path.iterdir()}
+    assert first.name not in after
+    return written[first.count :], path.name, before, after, first.name
+
+
+def test_a_kill_between_the_cursor_and_the_deleting_repeats_nothing(tmp_path):
+    """D14: what is below the cursor is deleted at the next start, and what is deleted is no damage."""
+    rest, name, before, after, first = halfway()
+
+    assert found(tmp_path, name, after) == (rest, 0, [])
+    assert found(tmp_path, name, after | {first: before[first]}) == (rest, 0, [])
+
+
+def test_a_segment_missing_right_behind_the_cursor_is_counted(tmp_path):
+    """Whether or not the one before it was deleted yet."""
+    rest, name, before, after, first = halfway()
+    after.pop(min(file for file in after if file != "LOCK"))
+
+    for files in (after, after | {first: before[first]}):
+        records, damaged, _ = found(tmp_path, name, files)
+        assert records == rest[len(rest) - len(records) :]
+        assert damaged == len(rest) - len(records) > 10

@@ -191,6 +191,20 @@ def test_what_is_being_delivered_is_not_dropped(tmp_path):
     store.close()
 
 
+def test_what_is_being_delivered_outlives_a_crash_whatever_is_dropped(tmp_path):
+    """It comes again, before what is left of the rest."""
+    store = spool_in(tmp_path, max_bytes=100_000)
+    store.append(lines(10))
+    given = store.read(5, 10_000).records
+    for at in range(10, 3000, 10):
+        store.append(lines(10, at))
+    crash(store)
+
+    found, _ = recover(tmp_path)
+    assert found[:5] == given == lines(5)
+    assert found[-1:] == lines(1, 2999)
+
+
 def test_what_earlier_processes_left_is_dropped_first(tmp_path):
     """And counted apart."""
     store = spool_in(tmp_path, max_bytes=100_000)

@@ -25,7 +25,7 @@ SECRET = "hunter2-sesame"
             "config",
             [None, "a=b", {"Linger": "1"}, {1: "x"}, {"acks": "0"}, {"sasl.password": SECRET}, {"debug": "all"}],
         ),
-        ("timeout", [0, "99ms", "6 min", None, True]),
+        ("timeout", [0, "999ms", "6 min", None, True]),
         ("name", ["", 5, None]),
     ],
 )

@@ -46,9 +46,19 @@ def test_the_endpoint_follows_the_rules_of_the_specification(
 def test_the_variables_for_logs_win_over_the_general_ones() -> None:
     """Each of the seven settings is read for logs first; an option wins over both."""
     general = {"PROTOCOL": "grpc", "HEADERS": "a=1", "TIMEOUT": "3", "COMPRESSION": "gzip", "CERTIFICATE": "/ca"}
-    found = target(**general, CLIENT_CERTIFICATE="/cert", CLIENT_KEY="/key")
+    found = target(**general, CLIENT_CERTIFICATE="/cert", CLIENT_KEY="/key")._replace(secrets=())
     assert found == Target(
-        "grpc", "http://localhost:4317", "http://localhost:4317", False, {"a": "1"}, "gzip", 3.0, "/ca", "/cert", "/key"
+        "grpc",
+        "http://localhost:4317",
+        "http://localhost:4317",
+        False,
+        {"a": "1"},
+        (),
+        "gzip",
+        3.0,
+        "/ca",
+        "/cert",
+        "/key",
     )
     logs = {
         "LOGS_PROTOCOL": "http/protobuf",
@@ -87,6 +97,16 @@ def test_metadata_of_grpc_has_names_in_lower_case_and_the_login_of_the_url() -> 
     found = target(options)
     assert found.headers == {"x-scope": "t", "authorization": "Basic bWU6cGFzcw=="}
     assert found.shown == "https://localhost:1"
+    assert "pass" not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["grpc-status", "token-bin", "a!b"])
+def test_a_header_that_grpc_cannot_send_is_found_when_the_sink_is_made(name: str) -> None:
+    """Metadata of gRPC takes fewer names than HTTP does."""
+    assert target(OtlpOptions(headers={name: SECRET})).headers
+    with pytest.raises(ConfigError, match=name) as caught:
+        target(OtlpOptions(None, "grpc", {name: SECRET}))
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

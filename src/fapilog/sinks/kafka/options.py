@@ -13,7 +13,8 @@ from fapilog.units import parse_duration
 KEYS = ("request", "trace", "logger", "none")
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-LEAST_TIMEOUT_SECONDS = 0.1
+# A new producer is greeted by the brokers after half a second: with less, no message would ever be in time.
+_LEAST_TIMEOUT_SECONDS = 1
 _LONGEST_TIMEOUT_SECONDS = 300
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}", re.ASCII)
 _SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
@@ -52,7 +53,7 @@ class KafkaOptions:
         sasl_password: The password, never shown. Default None.
         config: More properties of librdkafka, by name, such as ``{"linger.ms": "20"}``; values are never shown.
             Default none.
-        timeout: How long one batch may take, at least ``"100ms"``, at most ``"5 min"``. Default ``"10s"``.
+        timeout: How long one batch may take, at least ``"1s"``, at most ``"5 min"``. Default ``"10s"``.
         name: The sink's name in routes, figures and diagnostics. Default ``"kafka"``.
     """
 
@@ -85,8 +86,8 @@ class KafkaOptions:
         self._check_security()
         object.__setattr__(self, "config", MappingProxyType(_config(self.config)))
         seconds = parse_duration(self.timeout, "add_kafka(timeout)")
-        if not LEAST_TIMEOUT_SECONDS <= seconds <= _LONGEST_TIMEOUT_SECONDS:
-            raise ConfigError.wrong("add_kafka(timeout)", self.timeout, "a duration from 100 ms to 5 minutes")
+        if not _LEAST_TIMEOUT_SECONDS <= seconds <= _LONGEST_TIMEOUT_SECONDS:
+            raise ConfigError.wrong("add_kafka(timeout)", self.timeout, "a duration from 1 second to 5 minutes")
         checks.text(self.name, "add_kafka(name)")
 
     def _check_security(self) -> None:

@@ -6,7 +6,7 @@ Deliverer(settings, topic).deliver(messages, seconds) ─► {position: error co
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ class Silent:
 
 
 class Deliverer:
-    """One producer. All methods but :meth:`abandon` are for one thread at a time.
+    """One producer, for one thread at a time.
 
     Args:
         settings: librdkafka's configuration.
@@ -58,18 +58,12 @@ class Deliverer:
         self.fault: int | None = None
         self.broken = False
         self._topic = topic
-        self._abandoned = threading.Event()
         try:
             self._producer: Producer | None = Producer({**settings, "error_cb": self._faulted}, logger=Silent())
         except (KafkaException, TypeError, ValueError) as error:
             raise configuration_error(error, settings) from None
 
-    def abandon(self) -> None:
-        """Make a call that runs end within 100 ms, and let it be the last one. From any thread."""
-        self.broken = True
-        self._abandoned.set()
-
-    def find_topic(self, seconds: float) -> None:
+    def find_topic(self, seconds: float, given_up: threading.Event) -> None:
         """Wait until the topic and the leaders of its partitions are known.
 
         Raises:
@@ -83,27 +77,34 @@ class Deliverer:
                 self.fault = None
                 return
             fault = self.fault if code in _NOT_YET else None
-            over = time.monotonic() >= end or self._abandoned.is_set()
+            over = time.monotonic() >= end or given_up.is_set()
             if over or code not in _NOT_YET or (fault is not None and needs_a_person(fault)):
                 raise error_of(code, self._topic, fault, opening=True)
             # A call that timed out is not continued by the next one: each has longer.
             look *= 2
 
-    def deliver_all(self, messages: Sequence[Message], seconds: float) -> tuple[dict[int, int], dict[int, str]]:
+    def deliver_all(
+        self, messages: Sequence[Message], seconds: float, given_up: threading.Event
+    ) -> tuple[dict[int, int], dict[int, str]]:
         """Deliver a batch; what a broker finds too large or invalid is sent again alone, to find out what it meant.
+
+        Args:
+            messages: The batch.
+            seconds: How long it may take; what is not reported by then is purged.
+            given_up: Set from another thread to end it within 100 ms.
 
         Returns:
             The error codes of what was not acknowledged and may be later, and the reasons of what will never be, by
             position.
         """
         end = time.monotonic() + seconds
-        failed = self.deliver(messages, range(len(messages)), seconds)
+        failed = self._deliver(messages, range(len(messages)), end, given_up)
         rejected: dict[int, str] = {}
         for index in [index for index, code in failed.items() if code in SUSPECT]:
             if self.broken or time.monotonic() >= end:
                 failed[index] = codes.MSG_TIMED_OUT
                 continue
-            code = self.deliver(messages, [index], end - time.monotonic()).get(index)
+            code = self._deliver(messages, [index], end, given_up).get(index)
             if code is None:
                 del failed[index]
             elif code in SUSPECT:
@@ -113,32 +114,30 @@ class Deliverer:
                 failed[index] = code
         return failed, rejected
 
-    def deliver(self, messages: Sequence[Message], indexes: Iterable[int], seconds: float) -> dict[int, int]:
-        """Produce messages and wait for the report of each.
-
-        Args:
-            messages: Those of a batch.
-            indexes: The positions of those to produce.
-            seconds: How long it may take; what is not reported by then is purged.
-
-        Returns:
-            The error codes of those that were not acknowledged, by position.
-        """
+    def _deliver(
+        self, messages: Sequence[Message], indexes: Iterable[int], end: float, given_up: threading.Event
+    ) -> dict[int, int]:
+        """Produce some messages and return the error codes of those that were not acknowledged, by position."""
         producer = self._producer
-        end = time.monotonic() + seconds
         reports: _Reports = {}
         wanted = list(indexes)
         if producer is None:
             return dict.fromkeys(wanted, codes.STATE)
         for index in wanted:
-            self._produce(producer, messages[index], index, reports, end)
-        while len(reports) < len(wanted) and (left := end - time.monotonic()) > 0 and not self._abandoned.is_set():
+            while not self._produce(producer, messages[index], partial(_reported, reports, index)):
+                if time.monotonic() >= end or given_up.is_set():
+                    reports[index] = codes.QUEUE_FULL
+                    break
+                producer.poll(_SLICE_SECONDS)
+        while len(reports) < len(wanted) and (left := end - time.monotonic()) > 0 and not given_up.is_set():
             producer.flush(min(left, _SLICE_SECONDS))
         if len(reports) < len(wanted):
             # Nothing may be delivered after delivery has been told that it was not.
-            self.broken = True
             producer.purge(in_queue=True, in_flight=True, blocking=True)
             producer.flush(_PURGE_SECONDS)
+            # What was on its way leaves a gap in the sequence; what was not sent yet does not, and a new producer would
+            # have to be greeted by the brokers again, which takes longer than a short timeout.
+            self.broken = self.broken or not {*reports.values()} <= {None, codes.PURGE_QUEUE, codes.MSG_TIMED_OUT}
         found = {index: reports.get(index, codes.MSG_TIMED_OUT) for index in wanted}
         if None in found.values():
             self.fault = None
@@ -152,24 +151,18 @@ class Deliverer:
             # The last reference is the end of it.
             del producer
 
-    def _produce(self, producer: Producer, message: Message, index: int, reports: _Reports, end: float) -> None:
-        report = partial(_reported, reports, index)
-        while True:
-            try:
-                producer.produce(
-                    self._topic, value=message.value, key=message.key, headers=message.headers, on_delivery=report
-                )
-            except BufferError:
-                if time.monotonic() >= end or self._abandoned.is_set():
-                    reports[index] = codes.QUEUE_FULL
-                    return
-                producer.poll(_SLICE_SECONDS)
-            except KafkaException as error:
-                reports[index] = _code_of(error)
-                self.broken = self.broken or error.args[0].fatal()
-                return
-            else:
-                return
+    def _produce(self, producer: Producer, message: Message, report: Callable[[KafkaError | None, Any], None]) -> bool:
+        """Queue a message; False if there is no room for it. What is wrong with it is reported."""
+        try:
+            producer.produce(
+                self._topic, value=message.value, key=message.key, headers=message.headers, on_delivery=report
+            )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            self.broken = self.broken or error.args[0].fatal()
+            report(error.args[0], None)
+        return True
 
     def _look(self, seconds: float) -> int | None:
         """Return None if the topic can be written to, or what is in the way."""

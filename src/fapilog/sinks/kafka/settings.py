@@ -9,8 +9,6 @@ from typing import Any
 from fapilog.sinks.kafka.options import KafkaOptions
 
 _MESSAGE_SHARE = 0.8
-_LEAST_SETUP_MS = 1000
-_LONGEST_REQUEST_MS = 300_000
 
 
 def settings_of(options: KafkaOptions, timeout: float) -> dict[str, Any]:
@@ -29,10 +27,10 @@ def settings_of(options: KafkaOptions, timeout: float) -> dict[str, Any]:
         # The same key lies in the same partition as that of a Java producer.
         "partitioner": "murmur2_random",
         # Only until the batch is complete: flush does not wait for it.
-        "linger.ms": min(5, milliseconds // 2),
-        "socket.timeout.ms": min(milliseconds, _LONGEST_REQUEST_MS),
-        "socket.connection.setup.timeout.ms": max(milliseconds, _LEAST_SETUP_MS),
-        "request.timeout.ms": min(milliseconds, _LONGEST_REQUEST_MS),
+        "linger.ms": 5,
+        "socket.timeout.ms": milliseconds,
+        "socket.connection.setup.timeout.ms": milliseconds,
+        "request.timeout.ms": milliseconds,
         # A broker that is back should not be found only ten seconds later.
         "reconnect.backoff.max.ms": 2000,
         "topic.metadata.propagation.max.ms": milliseconds,
@@ -42,7 +40,7 @@ def settings_of(options: KafkaOptions, timeout: float) -> dict[str, Any]:
         "bootstrap.servers": ",".join(options.servers),
         "enable.idempotence": True,
         "acks": "all",
-        "message.timeout.ms": max(1, int(milliseconds * _MESSAGE_SHARE)),
+        "message.timeout.ms": int(milliseconds * _MESSAGE_SHARE),
         "compression.type": options.compression,
         "security.protocol": _protocol(options),
         # It would write to standard error.

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -134,20 +135,22 @@ class KafkaSink:
 
     # --- in the thread
 
-    def _find_topic(self) -> SinkError | None:
+    def _find_topic(self, given_up: threading.Event) -> SinkError | None:
         try:
-            self._producing().find_topic(self._timeout)
+            self._producing().find_topic(self._timeout, given_up)
         except SinkError as error:
             return error
         return None
 
-    def _deliver(self, messages: Sequence[Message]) -> SinkError | None:
+    def _deliver(self, given_up: threading.Event, messages: Sequence[Message]) -> SinkError | None:
+        if given_up.is_set():
+            return None
         try:
             deliverer = self._producing()
         except SinkError as error:
             # The events are not to blame for a file of certificates that is gone.
             return SinkError(str(error), retryable=True, retry_after=RETRY_SECONDS)
-        codes, rejected = deliverer.deliver_all(messages, self._timeout * _DELIVERY_SHARE)
+        codes, rejected = deliverer.deliver_all(messages, self._timeout * _DELIVERY_SHARE, given_up)
         return _outcome(len(messages), codes, rejected, self._options.topic, deliverer.fault)
 
     def _producing(self) -> Deliverer:
@@ -163,28 +166,23 @@ class KafkaSink:
     # --- on the loop
 
     async def _in_thread(self, function: Callable[..., SinkError | None], *args: Any) -> SinkError | None:
+        given_up = threading.Event()
         try:
             async with asyncio.timeout(self._timeout + _GRACE_SECONDS):
-                error: SinkError | None = await self._offload.run(function, *args)
+                error: SinkError | None = await self._offload.run(function, given_up, *args)
                 return error
         except TimeoutError:
-            self._abandon()
             return SinkError("librdkafka did not return in time", retryable=True)
         except RuntimeError:
             return SinkError("the system gave no thread", retryable=True)
-        except asyncio.CancelledError:
-            self._abandon()
-            raise
-
-    def _abandon(self) -> None:
-        if self._deliverer is not None:
-            self._deliverer.abandon()
+        finally:
+            # Also if it was cancelled: the call then ends soon, and delivers nothing more.
+            given_up.set()
 
     async def _let_go(self) -> None:
         deliverer, self._deliverer = self._deliverer, None
         if deliverer is None:
             return
-        deliverer.abandon()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._offload.run(deliverer.close)

@@ -1,7 +1,7 @@
 """The events of a batch as entries of streams."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,7 +12,6 @@ from fapilog.sinks.loki.labels import Labels, LabelSet
 
 _SECOND = 1_000_000_000
 _MICROSECOND = 1_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_METADATA = 1_000
 """Characters of a value; Loki takes 64 KB for all of an entry. The line has the whole value."""
 
@@ -68,10 +67,11 @@ def time_of(stamp: Any, now_ns: int) -> int:
     """Return a timestamp of RFC 3339 in nanoseconds since the epoch; ``now_ns`` for what is none."""
     try:
         moment = datetime.fromisoformat(stamp)
-        since = moment - _EPOCH if moment.tzinfo else moment.replace(tzinfo=UTC) - _EPOCH
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = int(aware.replace(microsecond=0).timestamp())
     except (TypeError, ValueError, OverflowError):
         return now_ns
-    return since // timedelta(microseconds=1) * _MICROSECOND
+    return seconds * _SECOND + moment.microsecond * _MICROSECOND
 
 
 def without(streams: Streams, indexes: Mapping[int, str]) -> Streams:

@@ -84,7 +84,7 @@ class HttpExporter:
         """Make the client."""
         self._shown = target.shown
         self._clock = clock
-        self._secrets = Secrets(target.headers.values())
+        self._secrets = Secrets(target.secrets)
         self._client = HttpClient(
             target.url,
             headers=target.headers,
@@ -134,7 +134,8 @@ class GrpcExporter:
         self._target = target
         self._address = target.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
         self._metadata = tuple(target.headers.items())
-        self._secrets = Secrets(target.headers.values())
+        self._secrets = Secrets(target.secrets)
+        self._credentials: grpc.ChannelCredentials | None = None
         self._channel: grpc.Channel | None = None
         self._export: Any = None
 
@@ -144,14 +145,8 @@ class GrpcExporter:
         Raises:
             SinkError: If a certificate or key cannot be read; not retryable.
         """
-        gzip = self._target.compression == "gzip"
-        compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
-        if self._target.secure:
-            credentials = self._credentials()
-            self._channel = grpc.secure_channel(self._address, credentials, _CHANNEL_OPTIONS, compression)
-        else:
-            self._channel = grpc.insecure_channel(self._address, _CHANNEL_OPTIONS, compression)
-        self._export = LogsServiceStub(self._channel).Export  # type: ignore[no-untyped-call]  # generated
+        self._credentials = self._read_files() if self._target.secure else None
+        self._connect()
 
     async def export(self, request: ExportLogsServiceRequest, count: int) -> Partial:
         """Call the receiver.
@@ -166,14 +161,14 @@ class GrpcExporter:
             async with asyncio.timeout(self._target.timeout_seconds + _GRACE_SECONDS):
                 await _ended(call)
         except TimeoutError:
-            await self._renew()
+            self._connect()
             raise self._late() from None
         finally:
             call.cancel()
         code = call.code()
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             # The connection may be dead without a word.
-            await self._renew()
+            self._connect()
             raise self._late()
         if code is not grpc.StatusCode.OK:
             raise grpc_refusal(call, self._target.shown, count, request.ByteSize(), self._secrets)
@@ -186,15 +181,24 @@ class GrpcExporter:
         if channel is not None:
             channel.close()
 
-    async def _renew(self) -> None:
-        await self.close()
-        await self.open()
+    def _connect(self) -> None:
+        """Make a channel in place of the one there was, if any."""
+        old = self._channel
+        gzip = self._target.compression == "gzip"
+        compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+        if self._credentials is None:
+            self._channel = grpc.insecure_channel(self._address, _CHANNEL_OPTIONS, compression)
+        else:
+            self._channel = grpc.secure_channel(self._address, self._credentials, _CHANNEL_OPTIONS, compression)
+        self._export = LogsServiceStub(self._channel).Export  # type: ignore[no-untyped-call]  # generated
+        if old is not None:
+            old.close()
 
     def _late(self) -> SinkError:
         seconds = self._target.timeout_seconds
         return SinkError(f"{self._target.shown}: no answer within {seconds:g} s", retryable=True)
 
-    def _credentials(self) -> grpc.ChannelCredentials:
+    def _read_files(self) -> grpc.ChannelCredentials:
         target = self._target
         pem: list[bytes | None] = []
         named = (("ca_file", target.ca_file), ("client_key", target.client_key), ("client_cert", target.client_cert))

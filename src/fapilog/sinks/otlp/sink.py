@@ -56,6 +56,7 @@ class OtlpSink:
         self._resource = {**otel_attributes(environ), **options.resource}
         self._told = {"protocol": target.protocol, "endpoint": target.shown}
         self._exporter = exporter_of(target, clock)
+        self._open = False
         self._status = "closed"
         self._error: str | None = None
         self._warning: str | None = None
@@ -66,8 +67,12 @@ class OtlpSink:
         Raises:
             SinkError: If a file of the TLS options cannot be used; not retryable.
         """
-        await self._exporter.open()
-        self._status, self._error = "ok", None
+        try:
+            await self._exporter.open()
+        except SinkError as error:
+            self._status, self._error = "failing", str(error)
+            raise
+        self._open, self._status, self._error = True, "ok", None
 
     async def write(self, batch: Batch) -> None:
         """Send the batch as one request.
@@ -75,7 +80,7 @@ class OtlpSink:
         Raises:
             SinkError: If it was not taken.
         """
-        if self._status == "closed":
+        if not self._open:
             raise SinkError(f"{self._told['endpoint']}: not open", retryable=True)
         count = len(batch)
         if not count:
@@ -85,15 +90,15 @@ class OtlpSink:
         try:
             self._note(await self._exporter.export(request, count), count)
         except SinkError as error:
-            if self._status != "closed":
+            if self._open:
                 self._status, self._error = "failing", str(error)
             raise
-        if self._status != "closed":
+        if self._open:
             self._status, self._error = "ok", None
 
     async def close(self) -> None:
         """Drop the connections."""
-        self._status = "closed"
+        self._open, self._status = False, "closed"
         await self._exporter.close()
 
     def health(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ before ``OTEL_EXPORTER_OTLP_X``; an empty one counts as not set. ``…_TIMEOUT``
 in OpenTelemetry's Python packages: numbers below 1000 are taken as seconds, others as milliseconds.
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -29,6 +30,7 @@ _WHERE = "add_otlp"
 _DEFAULTS = {"http/protobuf": "http://localhost:4318/v1/logs", "grpc": "http://localhost:4317"}
 _TIMEOUT_SECONDS = 10.0
 _MILLISECONDS_FROM = 1000.0
+_METADATA = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)", re.ASCII)
 
 
 class Target(NamedTuple):
@@ -40,6 +42,7 @@ class Target(NamedTuple):
         shown: Scheme, host and port: what errors and health may say.
         secure: Whether TLS is spoken.
         headers: Sent with each request.
+        secrets: What no error may show: values of headers, the login of the URL.
         compression: ``"none"`` or ``"gzip"``.
         timeout_seconds: The longest that one request may take.
         ca_file: The certificate authorities to trust, or None for the system's.
@@ -52,11 +55,16 @@ class Target(NamedTuple):
     shown: str
     secure: bool
     headers: Mapping[str, str]
+    secrets: tuple[str, ...]
     compression: str
     timeout_seconds: float
     ca_file: str | None
     client_cert: str | None
     client_key: str | None
+
+    def __repr__(self) -> str:
+        """Show where it is; everything else may be a secret."""
+        return f"Target({self.protocol!r}, {self.shown!r})"
 
 
 class _Environment:
@@ -101,8 +109,9 @@ def target_of(options: OtlpOptions, environ: Mapping[str, str]) -> Target:
     headers = dict(options.headers) if options.headers is not None else _headers(variables)
     login = authorization(endpoint, headers, None, None, _WHERE)
     check_protected(endpoint, headers, login, _WHERE, allow_insecure=options.insecure)
+    secrets = (*headers.values(), login or "", *(endpoint.auth or ()))
     if protocol == "grpc":
-        headers = {name.lower(): value for name, value in headers.items()}
+        headers = _metadata(headers)
         if login is not None:
             headers["authorization"] = login
     return Target(
@@ -111,6 +120,7 @@ def target_of(options: OtlpOptions, environ: Mapping[str, str]) -> Target:
         shown=endpoint.shown,
         secure=url.startswith("https:"),
         headers=headers,
+        secrets=secrets,
         compression=options.compression or _word(variables, "COMPRESSION", COMPRESSIONS) or COMPRESSIONS[0],
         timeout_seconds=_timeout(options, variables),
         ca_file=options.ca_file or variables.text("CERTIFICATE"),
@@ -127,6 +137,15 @@ def _url(options: OtlpOptions, variables: _Environment, protocol: str) -> tuple[
         # The general variable is a base for all signals, the others are taken as they are.
         url = url.removesuffix("/") + LOGS_PATH
     return variable, url
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as metadata of gRPC, whose names have fewer characters."""
+    for name in headers:
+        if not _METADATA.fullmatch(name.lower()):
+            allowed = 'for gRPC names of letters, digits, ".", "-" and "_", not beginning "grpc-" nor ending "-bin"'
+            raise ConfigError.wrong(f"{_WHERE}(headers)", name, allowed)
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _word(variables: _Environment, name: str, allowed: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ PostgreSQL stores no NUL character and no lone surrogate: ``\u0000`` and ``\ud80
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fapilog.clock import Clock
@@ -114,7 +114,7 @@ class RowMaker:
         self.replaced += 1
         return str(json_safe(text)).replace("\0", "\\u0000")
 
-    def _data(self, rest: Mapping[str, Any]) -> bytes:
+    def _data(self, rest: dict[str, Any]) -> bytes:
         raw = dump_event(rest)[:-1]
         # NUL is written \u0000; a lone surrogate has become the text \ud800, written \\ud800. Either may also be
         # what somebody has logged; then nothing is found to replace.

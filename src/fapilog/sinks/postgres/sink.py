@@ -70,10 +70,14 @@ class PostgresSink:
         names = split_table(options.table, "add_postgres(table)")
         self._wanted = schema.Wanted(*names, options.partition is not None, options.dedupe)
         self._where = f"{shown_dsn(options.dsn)}, table {options.table!r}"
+        self._rows = RowMaker(clock)
+        self._connection: Any = None
         self._inherited: list[Any] = []
+        self._pid = os.getpid()
+        self._lock = asyncio.Lock()
         self._opened = False
         self._last_error = ""
-        self._begin()
+        self._forget()
 
     def __repr__(self) -> str:
         """Show where events go."""
@@ -86,8 +90,7 @@ class PostgresSink:
             SinkError: Retryable if the server cannot be reached, is starting, full or read-only; not retryable if it
                 refuses the user, or if database, schema, table or permissions are not as they must be.
         """
-        if self._pid != os.getpid():
-            self._begin()
+        self._leave_to_parent()
         self._lock = asyncio.Lock()
         async with self._lock:
             self._drop()
@@ -109,8 +112,7 @@ class PostgresSink:
     async def close(self) -> None:
         """Say good-bye to the server, for at most half a second."""
         self._opened = False
-        if self._pid != os.getpid():
-            self._begin()
+        self._leave_to_parent()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connecting.close(connection, _CLOSE_SECONDS)
@@ -126,15 +128,13 @@ class PostgresSink:
             "last_error": self._last_error,
         }
 
-    def _begin(self) -> None:
-        """Start without a connection; one that this process was forked with is kept from being closed here."""
-        connection = getattr(self, "_connection", None)
-        if connection is not None:
-            self._inherited.append(connection)
-        self._connection: Any = None
-        self._pid = os.getpid()
-        self._lock = asyncio.Lock()
-        self._rows = RowMaker(self._clock)
+    def _leave_to_parent(self) -> None:
+        """In a forked child: start without a connection; that of the parent is kept from being closed here."""
+        if self._pid == os.getpid():
+            return
+        if self._connection is not None:
+            self._inherited.append(self._connection)
+        self._connection, self._pid = None, os.getpid()
         self._forget()
 
     def _forget(self) -> None:

@@ -55,6 +55,7 @@ class SqliteSink:
 
     format = None
     event_ids = True
+    threaded = True
 
     def __init__(self, options: SqliteOptions, clock: Clock = SYSTEM_CLOCK, levels: LevelTable | None = None) -> None:
         """Make no file yet."""

@@ -1,0 +1,66 @@
+"""Into a SQLite file, the one receiver that is no process: acknowledged is what is committed."""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from benchmarks.remote import Sending
+from benchmarks.remote.senders import Ours, handled, nothing
+
+SETUP = {
+    "ours_sqlite": "add_sqlite with its index of words, batches of 500",
+    "sqlite_inserts": "logging, a handler that executes and commits one INSERT a record, WAL, synchronous=NORMAL; time, level, message and a JSON text, two indexes",
+}
+_TABLE = """
+CREATE TABLE logs (time TEXT, level TEXT, message TEXT, data TEXT);
+CREATE INDEX by_time ON logs (time);
+CREATE INDEX by_level ON logs (level);
+"""
+
+
+class Inserting(logging.Handler):
+    """One INSERT a record.
+
+    Args:
+        connection: Where to.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Keep the connection."""
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Insert and commit."""
+        row = (record.created, record.levelname, record.getMessage(), self.format(record))
+        self._connection.execute("INSERT INTO logs VALUES (?, ?, ?, ?)", row)
+        self._connection.commit()
+
+
+@contextmanager
+def ours(folder: Path) -> Iterator[Sending]:
+    """Insert by our sink."""
+    path = folder / "ours.sqlite3"
+    logger = Ours(lambda builder: builder.add_sqlite(path))
+    yield Sending(logger.emit, logger.settle, lambda: _sequences(path))
+    logger.stop()
+
+
+@contextmanager
+def inserts(folder: Path) -> Iterator[Sending]:
+    """Insert by a handler."""
+    path = folder / "naive.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLE)
+        yield Sending(handled(Inserting(connection)), nothing, lambda: _sequences(path))
+
+
+def _sequences(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [json.loads(data)["seq"] for (data,) in connection.execute("SELECT data FROM logs")]
+
+
+STARTS = {"ours_sqlite": ours, "sqlite_inserts": inserts}
