@@ -27,6 +27,8 @@ class Budget(NamedTuple):
 
     def verdict(self, value: float) -> str:
         """Say it in words, with the distance."""
+        if not self.limit:
+            return "met" if self.met(value) else "missed"
         factor = value / self.limit if not self.at_least or value == 0 else self.limit / value
         return "met" if self.met(value) else f"missed: {factor:.2f} times the budget"
 
@@ -47,6 +49,16 @@ def _over(scenario: str, key: str, contender: str = "ours") -> Callable[[Figures
 
 def _floor(key: str) -> Callable[[Figures], float]:
     return _of("paced_latency", key, _US, "floor")
+
+
+def _beside(ours: str, rival: str) -> Callable[[Figures], float]:
+    """Return how many events ours delivers in the time of one of the rival's."""
+
+    def read(figures: Figures) -> float:
+        rates = figures["sinks"]
+        return rates[ours]["events_per_second"] / rates[rival]["events_per_second"]
+
+    return read
 
 
 _US = 1_000.0
@@ -116,4 +128,22 @@ BUDGETS = (
     Budget("memory of a queued event, tracemalloc", 700, "bytes", _of("memory", "traced_bytes_per_event")),
     Budget("growth over a steady million", 1.0, "MiB", _of("steady_memory", "growth_bytes", _MIB)),
     Budget("import", 60.0, "ms", _of("import_time", "importtime_ns", _MS)),
+    *(
+        Budget(f"{what}, ours over {rival}", 3.0, "×", _beside(ours, rival), at_least=True)
+        for what, ours, rival in (
+            ("events/s to HTTP", "ours_http", "structlog_httpx"),
+            ("to Loki", "ours_loki", "logging_loki"),
+            ("to CloudWatch", "ours_cloudwatch", "watchtower"),
+            ("over OTLP", "ours_otlp", "otel_sdk"),
+            ("into SQLite", "ours_sqlite", "sqlite_inserts"),
+            ("into PostgreSQL", "ours_postgres", "postgres_inserts"),
+            ("to Redis", "ours_redis", "redis_xadd"),
+            ("to Kafka", "ours_kafka", "kafka_produce"),
+        )
+    ),
+    Budget("dropped while a sink is slow, adaptive", 0, "events", _of("adaptive", "dropped", contender="adaptive")),
+    Budget("back to normal after it", 2.0, "s", _of("adaptive", "normal_ns", 1e9, "adaptive")),
+    Budget("turns of the level, up after down", 0, "", _of("adaptive", "turns", contender="adaptive")),
+    Budget("caller p99, HTTP down and up, over no-op sink", 1.5, "×", _of("backend_down", "ratio")),
+    Budget("lost of what was logged meanwhile", 0, "events", _of("backend_down", "lost")),
 )

@@ -10,6 +10,17 @@ from typing import NamedTuple
 from benchmarks.venvs import Pythons
 
 _SHOWN = ("orjson", "structlog", "loguru", "asgi-correlation-id", "fastapi", "starlette", "opentelemetry-sdk")
+_SINKS_SHOWN = (
+    "httpx",
+    "python-logging-loki",
+    "watchtower",
+    "boto3",
+    "moto",
+    "opentelemetry-exporter-otlp-proto-http",
+    "asyncpg",
+    "redis",
+    "confluent-kafka",
+)
 _ASK = """
 import importlib.metadata, platform, sys, sysconfig
 print(platform.python_implementation(), platform.python_version())
@@ -40,9 +51,11 @@ class Facts(NamedTuple):
 
 
 def facts(pythons: Pythons, root: Path, run: str) -> Facts:
-    """Ask the machine and both environments; ``run`` says how thorough the run was."""
+    """Ask the machine and the environments; ``run`` says how thorough the run was."""
     python, optimized, *versions = _ask(pythons.ours, *_SHOWN)
-    packages = ", ".join(f"{name} {version}" for name, version in zip(_SHOWN, versions, strict=True))
+    _, _, *of_sinks = _ask(pythons.sinks, *_SINKS_SHOWN)
+    shown = zip((*_SHOWN, *_SINKS_SHOWN), (*versions, *of_sinks), strict=True)
+    packages = ", ".join(f"{name} {version}" for name, version in shown)
     return Facts(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         run=run,

@@ -31,6 +31,7 @@ def page(figures: Figures, facts: Facts, setups: Iterable[Row]) -> str:
     for scenario in SCENARIOS:
         if figures.get(scenario.module):
             parts += [f"## {scenario.title}", _about(scenario), scenario_table(scenario, figures)]
+            parts += [f"![{scenario.title}]({scenario.picture[1]})"] if scenario.picture[1] else []
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -63,13 +64,17 @@ def scenario_table(scenario: Scenario, figures: Figures) -> str:
     rows = []
     for name in scenario.contenders:
         if name in measured:
-            cells = (_cell(column, name, scenario.yardstick, measured) for column in scenario.columns)
+            cells = (_cell(column, name, scenario.against(name), measured) for column in scenario.columns)
             rows.append((name, *cells))
     return _table(heads, rows)
 
 
 def _about(scenario: Scenario) -> str:
-    against = f" Ratios are to `{scenario.yardstick}`." if any(column.ratio for column in scenario.columns) else ""
+    against = ""
+    if any(column.ratio for column in scenario.columns):
+        against = (
+            f" Ratios are to `{scenario.yardstick}`." if scenario.yardstick else " Ratios are to the rival of the kind."
+        )
     return f"`benchmarks/{scenario.module}.py`.{against}"
 
 

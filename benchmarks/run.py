@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.machine import facts
 from benchmarks.progress import say
+from benchmarks.remote import KINDS
 from benchmarks.report import budget_table, page, scenario_table
 from benchmarks.scenarios import APPLICATIONS, CONTENDERS, SCENARIOS, Scenario
 from benchmarks.venvs import ROOT, Pythons, prepare
@@ -76,21 +77,37 @@ def _take_turns(scenario: Scenario, session: Session) -> dict[str, dict[str, flo
     for turn in range(rounds):
         for name in names:
             say(f"{scenario.module} {turn + 1}/{rounds} {name}")
-            result = _run(scenario.module, name, session)
-            if result:
+            result = _run(scenario, name, session)
+            if "skipped" in result:
+                say(f"skipped: {result['skipped']}")
+            elif result:
                 results[name].append(result)
             else:
                 session.failures.append(f"{scenario.module} {name}")
+    if scenario.picture[0] and results:
+        _draw(scenario, session)
     return {name: _medians(runs) for name, runs in results.items()}
 
 
-def _run(module: str, name: str, session: Session) -> dict[str, float]:
-    """Run one contender once; what it reported, or nothing if it failed."""
-    command = [str(session.pythons.of(name)), "-m", f"benchmarks.{module}", name, *session.mode]
+def _draw(scenario: Scenario, session: Session) -> None:
+    """Let the scenario's picture be drawn, where the page shows it."""
+    module, place = scenario.picture
+    command = [str(session.pythons.sinks), "-m", f"benchmarks.{module}", str(PAGE.parent / place)]
+    environment = _environment(ours=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode != 0:
+        say(done.stderr[-2_000:])
+        session.failures.append(module)
+
+
+def _run(scenario: Scenario, name: str, session: Session) -> dict[str, float]:
+    """Run one contender once; what it reported, or nothing if it failed; ``skipped`` if it cannot run here."""
+    python = session.pythons.of(name, sinks=scenario.sinks)
+    command = [str(python), "-m", f"benchmarks.{scenario.module}", name, *session.mode]
     done = subprocess.run(  # noqa: S603 - our own modules
         command,
         cwd=ROOT,
-        env=_environment(name),
+        env=_environment(ours=scenario.sinks or name.startswith("ours")),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -104,11 +121,11 @@ def _run(module: str, name: str, session: Session) -> dict[str, float]:
     return result
 
 
-def _environment(name: str) -> dict[str, str]:
+def _environment(*, ours: bool) -> dict[str, str]:
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("FAPILOG_", "OTEL_", "PYTHON"))
     }
-    if name.startswith("ours"):
+    if ours:
         environment["PYTHONPATH"] = str(ROOT / "src")
     return environment
 
@@ -122,14 +139,15 @@ def _setups() -> list[tuple[str, str]]:
     rows = [
         (name, _setup("contenders", name)) for name in (*CONTENDERS, "floor", "ours_production", "structlog_redacting")
     ]
-    return rows + [(f"asgi: {name}", _setup("asgi_apps", name)) for name in ("bare", *APPLICATIONS)]
+    rows += [(f"asgi: {name}", _setup("asgi_apps", name)) for name in ("bare", *APPLICATIONS)]
+    return rows + [(f"sinks: {name}", text) for kind in KINDS for name, text in _setup("remote", kind).items()]
 
 
-def _setup(folder: str, name: str) -> str:
+def _setup(folder: str, name: str) -> Any:
     # Read, not imported: the contenders do not all live in one environment.
     tree = ast.parse((ROOT / "benchmarks" / folder / f"{name}.py").read_text(encoding="utf-8"))
     assigned = (node for node in tree.body if isinstance(node, ast.Assign))
-    return next(str(ast.literal_eval(node.value)) for node in assigned if getattr(node.targets[0], "id", "") == "SETUP")
+    return next(ast.literal_eval(node.value) for node in assigned if getattr(node.targets[0], "id", "") == "SETUP")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Which contenders run in which scenario, how often, and how their figures are shown."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from benchmarks.remote import KINDS
 
 CONTENDERS = ("ours", "structlog_json", "stdlib_json", "stdlib_queue", "loguru_json", "published")
 APPLICATIONS = ("bare_depends", "structlog_cid", "ours", "ours_depends", "published_depends")
@@ -21,7 +24,12 @@ class Column(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """One module, run for some contenders in some rounds."""
+    """One module, run for some contenders in some rounds.
+
+    ``yardsticks`` gives contenders another yardstick than ``yardstick``. ``sinks`` says that it runs where the remote
+    sinks and their rivals are installed. ``picture`` is a module that draws what the last round left behind, and where
+    the picture is then, from ``docs/``.
+    """
 
     module: str
     title: str
@@ -29,12 +37,31 @@ class Scenario(NamedTuple):
     columns: tuple[Column, ...]
     rounds: int = 3
     yardstick: str = "structlog_json"
+    yardsticks: Mapping[str, str] = {}
+    sinks: bool = False
+    picture: tuple[str, str] = ("", "")
+
+    def against(self, contender: str) -> str:
+        """Return what a contender's figures are held against."""
+        return self.yardsticks.get(contender, self.yardstick)
 
 
 LESS = "less is better"
 MORE = "more is better"
 _MIB = 1024.0 * 1024.0
 _MS = 1_000_000.0
+_RIVALS = {
+    "ours_http": "structlog_httpx",
+    "ours_loki": "logging_loki",
+    "ours_cloudwatch": "watchtower",
+    "ours_cloudwatch_moto": "watchtower_moto",
+    "ours_otlp": "otel_sdk",
+    "ours_sqlite": "sqlite_inserts",
+    "ours_postgres": "postgres_inserts",
+    "postgres_executemany": "postgres_inserts",
+    "ours_redis": "redis_xadd",
+    "ours_kafka": "kafka_produce",
+}
 
 SCENARIOS = (
     Scenario(
@@ -151,5 +178,56 @@ SCENARIOS = (
             Column("importtime_ns", "`-X importtime` ms", _MS, 1, ratio=LESS),
             Column("wall_ns", "wall ms", _MS, 1),
         ),
+    ),
+    Scenario(
+        "sinks",
+        "To a receiver in another process, from the first call to the last acknowledgement",
+        tuple(name for names in KINDS.values() for name in names),
+        (
+            Column("events_per_second", "events/s", 1.0, 0, ratio=MORE),
+            Column("caller_ns", "caller µs an event", digits=1),
+            Column("cpu_ns", "CPU µs an event", digits=1, ratio=LESS),
+            Column("events", "events", 1.0, 0),
+            Column("lost", "lost", 1.0, 0),
+            Column("again", "twice", 1.0, 0),
+        ),
+        yardstick="",
+        yardsticks=_RIVALS,
+        sinks=True,
+    ),
+    Scenario(
+        "adaptive",
+        "A sink that takes 200 ms instead of 1 ms for some seconds",
+        ("fixed", "adaptive"),
+        (
+            Column("dropped", "dropped", 1.0, 0),
+            Column("most_waiting", "most waiting", 1.0, 0),
+            Column("most_in_flight", "most in flight", 1.0, 0),
+            Column("level_changes", "level changes", 1.0, 0),
+            Column("turns", "turns up after down", 1.0, 0),
+            Column("normal_ns", "back to normal after s", 1e9),
+            Column("drained_ns", "buffer empty after s", 1e9),
+        ),
+        rounds=3,
+        yardstick="fixed",
+        sinks=True,
+        picture=("adaptive_plot", "images/adaptive.png"),
+    ),
+    Scenario(
+        "backend_down",
+        "The caller while the receiver is killed and started again, with a spool",
+        ("ours",),
+        (
+            Column("no_op_p50_ns", "no-op sink p50 µs", digits=1),
+            Column("no_op_p99_ns", "p99 µs", digits=1),
+            Column("http_p50_ns", "http p50 µs", digits=1),
+            Column("http_p99_ns", "p99 µs", digits=1),
+            Column("down_p99_ns", "while it is down p99 µs", digits=1),
+            Column("ratio", "p99, http / no-op", 1.0),
+            Column("growth_bytes", "memory growth MiB", _MIB, 1),
+            Column("events", "events", 1.0, 0),
+            Column("lost", "lost", 1.0, 0),
+        ),
+        sinks=True,
     ),
 )

@@ -19,11 +19,9 @@ def main() -> None:
     """Run one contender."""
     args = arguments()
     try:
-        figures = _measure(args.contender, int(args.pick(50_000, 20_000)), args.pick(4.0, 1.5))
+        report(**_measure(args.contender, int(args.pick(50_000, 20_000)), args.pick(4.0, 1.5)))
     except Unavailable as error:
         report(skipped=str(error))
-        leave()
-    report(**figures)
     leave()
 
 

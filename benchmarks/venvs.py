@@ -56,7 +56,9 @@ def _requirements(group: str) -> list[str]:
 
 def _extras() -> list[str]:
     """Return what the extra ``sinks`` installs."""
-    extras: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     names = extras["sinks"][0].removeprefix("fapilog[").removesuffix("]").split(",")
     return [item for name in names for item in extras[name] if not item.startswith("fapilog[")]
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from fapilog.offload import Offload
+from fapilog.offload import DaemonExecutor, Offload
 
 pytestmark = pytest.mark.asyncio
 
@@ -77,3 +77,33 @@ async def test_a_system_without_threads_is_said_so(monkeypatch: pytest.MonkeyPat
 
     assert await offload.run(int) == 0
     offload.close()
+
+
+async def test_a_resolver_that_hangs_does_not_hang_the_end_of_a_loop() -> None:
+    """``asyncio.run`` joins a pool of the standard library; these threads are daemons that nobody joins."""
+    release, begun = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        release.wait(60)
+
+    async def resolve() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(DaemonExecutor())
+        assert await loop.run_in_executor(None, int, "7") == 7
+        with pytest.raises(ZeroDivisionError):
+            await loop.run_in_executor(None, lambda: 1 // 0)
+        hanging = loop.run_in_executor(None, hang)
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        hanging.cancel()
+
+    ended = threading.Thread(target=asyncio.run, args=(resolve(),), daemon=True)
+    ended.start()
+    ended.join(20)
+    assert not ended.is_alive()
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "fapilog-call":
+            assert thread.daemon
+            thread.join(20)

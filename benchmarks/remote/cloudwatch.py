@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import orjson
@@ -27,7 +28,7 @@ KEY_ID = "AKIDEXAMPLEEXAMPLE00"
 SECRET = "example" * 6
 SETUP = {
     "ours_cloudwatch": "add_cloudwatch, batches of 500, to a receiver that only answers",
-    "watchtower": "logging, watchtower's CloudWatchLogHandler with its queue and batches, the JSON formatter above; the same",
+    "watchtower": "logging, watchtower's CloudWatchLogHandler with its own queue and batches, the JSON formatter",
     "ours_cloudwatch_moto": "add_cloudwatch, batches of 500, to moto",
     "watchtower_moto": "watchtower as above, to moto",
 }
@@ -65,16 +66,14 @@ def _stored(url: str) -> Iterator[int]:
     client, token = _client(url), ""
     while True:
         more = {"nextToken": token} if token else {}
-        page = client.get_log_events(
-            logGroupName=GROUP, logStreamName=STREAM, startFromHead=True, limit=10_000, **more
-        )
+        page = client.get_log_events(logGroupName=GROUP, logStreamName=STREAM, startFromHead=True, limit=10_000, **more)
         yield from (orjson.loads(event["message"])["seq"] for event in page["events"])
         if not page["events"] or page["nextForwardToken"] == token:
             return
         token = page["nextForwardToken"]
 
 
-def _client(url: str) -> "boto3.client":
+def _client(url: str) -> Any:
     os.environ.update(_environment())
     session = boto3.session.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET, region_name=REGION)
     return session.client("logs", endpoint_url=url)

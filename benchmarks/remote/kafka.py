@@ -12,8 +12,8 @@ from benchmarks.remote.senders import PATIENCE_SECONDS, Ours, handled
 from tests.services.kafka import KafkaServer
 
 SETUP = {
-    "ours_kafka": "add_kafka, batches of 500, idempotent",
-    "kafka_produce": "logging, a handler that produces each record, idempotent, with delivery reports, librdkafka's own batches; the JSON formatter above",
+    "ours_kafka": "add_kafka, batches of 500",
+    "kafka_produce": "logging, a handler that produces each record, idempotent, in librdkafka's own batches",
 }
 
 

@@ -13,11 +13,11 @@ from tests.services.loki import LokiServer
 
 SETUP = {
     "ours_loki": "add_loki, JSON, batches of 500",
-    "logging_loki": "logging, python-logging-loki's LokiHandler, which pushes each record; the JSON formatter above",
+    "logging_loki": "logging, python-logging-loki's LokiHandler, which pushes each record; the JSON formatter",
 }
 
 
-class Handler(logging_loki.LokiHandler):  # type: ignore[misc] - it has no types
+class Handler(logging_loki.LokiHandler):  # type: ignore[misc]
     """The handler as it is, except that an error ends the run."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - the library's name

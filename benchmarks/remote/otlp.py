@@ -20,7 +20,7 @@ from benchmarks.remote.senders import PATIENCE_SECONDS, Ours
 QUEUE = 100_000
 SETUP = {
     "ours_otlp": "add_otlp, http/protobuf, batches of 500, to a receiver that only answers",
-    "otel_sdk": "the SDK's Logger.emit, BatchLogRecordProcessor with a queue that holds all events, OTLPLogExporter, batches of 500; the same",
+    "otel_sdk": "the SDK's Logger.emit, BatchLogRecordProcessor with a queue that holds all, batches of 500",
 }
 
 

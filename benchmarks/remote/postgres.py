@@ -18,16 +18,20 @@ from tests.services.postgres import PostgresServer, binaries
 BATCH = 500
 SETUP = {
     "ours_postgres": "add_postgres, COPY, batches of 500",
-    "postgres_inserts": "logging, a handler that executes one INSERT a record by asyncpg, prepared; the same columns and indexes as ours",
+    "postgres_inserts": "logging, a handler with one prepared INSERT a record by asyncpg; columns and indexes as ours",
     "postgres_executemany": "the same with executemany of 500 records",
 }
-_INSERT = "INSERT INTO logs (time, level, logger, message, request_id, trace_id, span_id, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+_INSERT = """
+INSERT INTO logs (time, level, logger, message, request_id, trace_id, span_id, data)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
 _TABLE = """
 CREATE TABLE logs (time timestamptz NOT NULL, level text, logger text, message text, request_id text, trace_id text,
                    span_id text, event_id text, data jsonb);
 CREATE INDEX ON logs (time);
-CREATE INDEX ON logs (request_id) WHERE request_id IS NOT NULL;
-CREATE INDEX ON logs (trace_id) WHERE trace_id IS NOT NULL;
+CREATE INDEX ON logs (time) WHERE level NOT IN ('DEBUG', 'INFO');
+CREATE INDEX ON logs (request_id, time) WHERE request_id IS NOT NULL;
+CREATE INDEX ON logs (trace_id, time) WHERE trace_id IS NOT NULL;
 """
 _MAIN = ("request_id", "trace_id", "span_id")
 _KEYS = ("tenant", "seq", "path", "status", "duration_ms", "trace_flags")

@@ -15,7 +15,7 @@ from tests.services.redis import COMMAND, RedisServer
 
 SETUP = {
     "ours_redis": "add_redis, a transaction a batch of 500",
-    "redis_xadd": "logging, a handler that sends one XADD a record by redis.Redis, trimmed as ours, the JSON formatter above",
+    "redis_xadd": "logging, a handler that sends one XADD a record by redis.Redis, trimmed as ours, the JSON formatter",
 }
 
 

@@ -1,13 +1,15 @@
-"""Blocking calls off an event loop: one daemon thread that makes them in order.
+"""Blocking calls off an event loop, on daemon threads.
 
-The pools of the standard library join their threads when the interpreter ends, so that a call that hangs would hang the
-exit; a daemon thread does not.
+The pools of the standard library join their threads when the interpreter or the loop ends, so that a call that hangs,
+such as that of a resolver that does not answer, would hang the exit; a daemon thread does not.
 """
 
 import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from fapilog.context import enter_own_work
@@ -82,3 +84,32 @@ def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -
         future.set_result(result)
     else:
         future.set_exception(error)
+
+
+class DaemonExecutor(ThreadPoolExecutor):
+    """What an event loop resolves names on: a daemon thread for each call, which nothing waits for at the end.
+
+    The loops of asyncio take no other kind of executor; the pool itself stays empty.
+    """
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Make the call on a thread of its own.
+
+        Raises:
+            RuntimeError: If the system gives no thread.
+        """
+        future: Future[Any] = Future()
+        call = partial(function, *args, **kwargs)
+        threading.Thread(target=_call, args=(future, call), name="fapilog-call", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Let the calls end by themselves."""
+
+
+def _call(future: "Future[Any]", function: Callable[[], Any]) -> None:
+    enter_own_work()
+    if future.set_running_or_notify_cancel():
+        result, error = attempt(function)
+        # Whoever waited for it may be gone, and the loop with it.
+        attempt(future.set_result, result) if error is None else attempt(future.set_exception, error)

@@ -54,13 +54,26 @@ def by_method(line: Line, value: Any) -> FastAPIBuilder:
             and it.default is inspect.Parameter.empty
             and it.kind in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY)
         }
-        together = TOGETHER.get(found[1], {})
-        method(**{**others, **({} if parameter in ("rate", "target_per_second") else together), parameter: value})
+        method(**{**others, **PARTNERS.get(name_of(line), {}), parameter: value})
     return builder
 
 
-TOGETHER: dict[str, dict[str, Any]] = {"with_sampling": {"rate": 0.5}}
-"""What a method's other parameters do not do without, although each has a default."""
+PARTNERS: dict[str, dict[str, Any]] = {
+    **{f"sampling.{option}": {"rate": 0.5} for option in ("by", "exempt")},
+    **{f"{part}.password": {"username": "user"} for part in ("http", "loki")},
+    **{f"{part}.client_key": {"client_cert": "client.pem"} for part in ("http", "loki", "otlp")},
+    "cloudwatch.access_key_id": {"secret_access_key": "of-the-key"},
+    "cloudwatch.secret_access_key": {"access_key_id": "key"},
+    "cloudwatch.session_token": {"access_key_id": "key", "secret_access_key": "of-the-key"},
+    "postgres.keep": {"partition": "day"},
+    "kafka.ca_file": {"tls": True},
+    "kafka.sasl_mechanism": {"sasl_username": "user", "sasl_password": "password"},
+    "kafka.sasl_username": {"sasl_mechanism": "PLAIN", "sasl_password": "password"},
+    "kafka.sasl_password": {"sasl_mechanism": "PLAIN", "sasl_username": "user"},
+    "redis.username": {"password": "password"},
+    "redis.ca_file": {"url": "rediss://localhost"},
+}
+"""What an option does not do without, although its partners have defaults of their own."""
 NEEDED: dict[str, Any] = {
     "path": "app.log", "policy": "wait", "per_second": 5, "rate": 0.5, "directory": "spool", "to": "logs/other.log",
     "group": "logs", "servers": "localhost:9092", "topic": "logs",
@@ -73,13 +86,12 @@ def _need(part: str, option: str) -> Any:
 
 def needed(line: Line) -> dict[str, Any]:
     """Return values for the options that a part cannot do without, but for this one."""
-    if line.part == "sampling" and line.option not in ("rate", "target_per_second"):
-        return {"rate": 0.5}
-    return {
+    others = {
         other.option: _need(other.part, other.option)
         for other in LINES
         if other.part == line.part and other.default == "needed" and other.option != line.option
     }
+    return {**others, **PARTNERS.get(name_of(line), {})}
 
 
 def variables_of(line: Line, text: str) -> dict[str, str]:

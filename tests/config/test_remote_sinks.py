@@ -3,6 +3,7 @@
 import inspect
 import json
 from dataclasses import MISSING, fields
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from fapilog.config.environment import variable_of
 from fapilog.config.parts import KINDS
 from fapilog.config.sink_parts import make_sink
 from fapilog.errors import ConfigError
+from fapilog.levels import LevelTable
 
 CANARY = "s3cr3t-canary"
 REMOTE = [kind for kind in KINDS if kind not in ("stdout", "file")]
+for _kind in REMOTE:
+    # Here, because some of their libraries leave handlers of ``logging`` behind, which no test may.
+    import_module(f"fapilog.sinks.{_kind}.sink")
 GIVEN: dict[str, dict[str, Any]] = {
     "http": {
         "url": "https://logs.example.com/in",
@@ -76,7 +81,7 @@ def _default(item: Any) -> Any:
 def test_no_secret_is_shown(kind: str) -> None:
     """Neither by the options nor by the settings nor by the sink."""
     options = KINDS[kind](**GIVEN[kind])
-    sink = make_sink(options, {})
+    sink = make_sink(options, {}, LevelTable())
 
     for value in (options, Settings(**{kind: GIVEN[kind]}), sink, LoggerBuilder().with_settings(Settings()).options()):
         assert CANARY not in repr(value)
@@ -95,7 +100,7 @@ def test_a_missing_library_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("fapilog.config.sink_parts.import_module", missing)
 
     with pytest.raises(ConfigError, match=rf"add_{kind}\(\): needs the-library.*pip install 'fapilog\[{kind}\]'"):
-        make_sink(KINDS[kind](**GIVEN[kind]), {})
+        make_sink(KINDS[kind](**GIVEN[kind]), {}, LevelTable())
 
 
 @pytest.mark.parametrize("kind", REMOTE)

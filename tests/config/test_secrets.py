@@ -1,5 +1,6 @@
 """Options may hold secrets: they show in no ``repr``, no error and no traceback, whichever road they took."""
 
+import json
 import traceback
 from typing import Any
 
@@ -18,9 +19,19 @@ VALID: dict[str, Any] = {
     "include_headers": (CANARY,),
     "loggers": (CANARY,),
     "context": {"password": CANARY},
+    "headers": {"X-Team": CANARY},
+    "http.url": f"https://user:{CANARY}@localhost/{CANARY}?token={CANARY}",
+    "webhook.url": f"https://user:{CANARY}@localhost/{CANARY}?token={CANARY}",
+    "loki.url": f"https://user:{CANARY}@localhost/{CANARY}?token={CANARY}",
+    "loki.labels": {"team": CANARY},
+    "cloudwatch.endpoint_url": f"https://localhost/{CANARY}",
+    "postgres.dsn": f"postgresql://user:{CANARY}@localhost/{CANARY}",
+    "otlp.resource": {"team": CANARY},
+    "kafka.config": {"client.id": CANARY},
+    "redis.url": f"redis://user:{CANARY}@localhost",
 }
 """What an option takes that a text alone is not."""
-CLOSED = frozenset({"preset", "presets", "routes", "trusted_proxies", "sinks"})
+CLOSED = frozenset({"preset", "presets", "routes", "trusted_proxies", "sinks", "label_fields"})
 """What takes no text of one's own: names of a list, networks, objects."""
 
 
@@ -32,13 +43,14 @@ TEXTS = [it for it in free_text() if it.variable]
 
 
 def value_of(line: Any) -> Any:
-    return VALID.get(line.option, (CANARY,) if line.unit == "list" else CANARY)
+    found = VALID.get(roads.name_of(line), VALID.get(line.option))
+    return found or ((CANARY,) if line.unit == "list" else CANARY)
 
 
 def text_of(line: Any) -> str:
     value = value_of(line)
     if isinstance(value, dict):
-        return f'{{"password": "{CANARY}"}}'
+        return json.dumps(value)
     return ",".join(value) if isinstance(value, tuple) else value
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import fapilog
 from fapilog.config.options import PARTS, Options
+from fapilog.config.parts import KINDS
 from fapilog.config.settings import Settings, parts_of_settings
 from fapilog.config.table import render
 from fapilog.fastapi import FastAPIBuilder
@@ -33,7 +34,7 @@ def test_settings_have_the_parts_and_options_of_options() -> None:
             assert settings[item.name].get_default(call_default_factory=True) == getattr(Options(), item.name), (
                 item.name
             )
-    assert set(settings) - {"stdout", "file"} == {item.name for item in fields(Options)} - NOT_SAID
+    assert set(settings) - set(KINDS) == {item.name for item in fields(Options)} - NOT_SAID
     assert {name: kind for name, kind in parts_of_settings().items() if name in PARTS} == dict(PARTS)
 
 

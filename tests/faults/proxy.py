@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 Mode = Literal["pass", "refuse", "hang", "reset", "slow"]
 _CHUNK = 16_384
-_SLOW_BYTES = 512
+_SLOW_BYTES = 4_096
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
@@ -29,7 +29,7 @@ class Proxy:
         port: Where clients connect.
         mode: ``"pass"``; ``"refuse"`` accepts no connection and ends those there are; ``"hang"`` takes bytes and
             forwards none; ``"reset"`` forwards ``reset_after`` bytes of what the client says and ends by RST;
-            ``"slow"`` forwards 512 bytes every 10 ms.
+            ``"slow"`` forwards 4 KiB every 10 ms.
         reset_after: See there. Default 100.
         forwarded: How many bytes of the clients went on to the server.
     """

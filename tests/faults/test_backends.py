@@ -17,7 +17,6 @@ import pytest
 
 from tests.services.cloudwatch import CloudwatchServer
 from tests.services.http import HttpServer
-
 from tests.services.kafka import KafkaServer
 from tests.services.loki import LokiServer
 from tests.services.otlp import OtlpServer

@@ -70,10 +70,10 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     diagnostics = Diagnostics(
         write=None if options.diagnostics else _silent, scrub=None if redactor is None else redactor.text
     )
-    sinks = [make_sink(choice, options.sources) for choice in options.sinks]
+    sinks = [make_sink(choice, options.sources, levels) for choice in options.sinks]
     sinks += load("sinks", options.plugins, options.sources.get("plugins.sinks"))
     _check_names(sinks)
-    deliver = _Delivery(options, _target(options, sinks, formats), JsonFormat(levels, resource), diagnostics)
+    deliver = _Delivery(options, _target(options, sinks, formats, levels), JsonFormat(levels, resource), diagnostics)
     forms = {sink.name: _form(sink, formats) for sink in sinks}
     outputs = [Output(_delivered(sink, forms[sink.name], deliver), forms[sink.name]) for sink in sinks]
     thresholds = parse_directives(options.level, levels.number, options.sources.get("level", "with_level(level)"))
@@ -141,7 +141,7 @@ def _form(sink: Sink, formats: Formats) -> Format | None:
     return Numbered(form) if getattr(sink, "event_ids", False) else form
 
 
-def _target(options: Options, sinks: list[Sink], formats: Formats) -> Target | None:
+def _target(options: Options, sinks: list[Sink], formats: Formats, levels: LevelTable) -> Target | None:
     """Return the sink that gets what others could not deliver, taken off the list if it was on it.
 
     Raises:
@@ -153,8 +153,8 @@ def _target(options: Options, sinks: list[Sink], formats: Formats) -> Target | N
         file, sources = FileOptions(options.fallback.path, name="fallback"), options.sources
         if options.fallback != PRESETS[options.preset].fallback:
             # What the user asked for has to be possible; a preset's file may never be needed.
-            make_sink(file, sources)
-        sink: Sink = Late(file.name, lambda: make_sink(file, sources))
+            make_sink(file, sources, levels)
+        sink: Sink = Late(file.name, lambda: make_sink(file, sources, levels))
         _check_names([*sinks, sink])
     else:
         where = options.sources.get("fallback.to", "with_fallback(to)")

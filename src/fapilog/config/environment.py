@@ -105,12 +105,16 @@ def decode(text: str, hint: Any, variable: str) -> Any:
     if NoneType in kinds and (str not in kinds or kinds & {int, float}) and text.strip().lower() in _NONE:
         return None
     if str in kinds and kinds & (_LISTS | {Mapping}):
-        return text  # such an option reads text by itself
+        # Such an option reads text by itself, but for a list in JSON, which is a list for every option.
+        found = _texts(text) if kinds & _LISTS else None
+        return text if found is None else found
     if kinds & {Mapping, dict, MutableMapping}:
         return _json(text, dict, variable, 'a JSON object such as {"region": "eu"}')
     if kinds & _LISTS:
         if "Pattern" in str(hint):
-            return _patterns(text)
+            # A regular expression may have commas in it: what is no JSON list of them is one as a whole.
+            found = _texts(text)
+            return [text] if found is None else found
         if text.lstrip().startswith("["):
             return _json(text, list, variable, 'a list: "a,b" or ["a", "b"]')
         return [item for part in text.split(",") if (item := part.strip())]
@@ -156,11 +160,10 @@ def _whole(text: str, variable: str) -> dict[str, Any] | None:
     return found
 
 
-def _patterns(text: str) -> list[str]:
-    """Return regular expressions: a JSON list of them, or the whole text as one, for commas mean something there."""
+def _texts(text: str) -> list[str] | None:
+    """Return the texts of a JSON list; None if it is none, or not only of texts."""
     found, _ = attempt(json.loads, text)
-    fits = isinstance(found, list) and all(isinstance(item, str) for item in found)
-    return found if fits else [text]
+    return found if isinstance(found, list) and all(isinstance(item, str) for item in found) else None
 
 
 def _json(text: str, kind: type, variable: str, allowed: str) -> Any:

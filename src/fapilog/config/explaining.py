@@ -53,6 +53,11 @@ def _explain_part(name: str, kind: type, given: Mapping[str, Any], said: Said) -
         own: ConfigError = cause.at(places.get(named[1]) or _place(name, named[1], places))
         return own
     needed = [option for option in given if option in missing(kind, {})]
+    first = next(iter(whole_refusal.get("loc", ())), None)
+    if first in given:
+        # pydantic names the option that is not of its type, and has not come to the option's own check.
+        alone = {key: given[key] for key in (*needed, first)}
+        return _told(lambda: kind(**alone), places[first], given[first], whole_refusal, first)
     for option in dict.fromkeys((*needed, *given)):
         alone = {key: given[key] for key in (*needed, option)}
         wrong = _refusal(adapter, alone)
@@ -75,13 +80,20 @@ def _refusal(adapter: TypeAdapter[Any], values: Mapping[str, Any]) -> Mapping[st
     return None
 
 
-def _told(check: Callable[[], object], place: str, given: Any, refusal: Mapping[str, Any]) -> ConfigError:
-    """Return what the option's own check says, or pydantic's message without what was given."""
+def _told(
+    check: Callable[[], object], place: str, given: Any, refusal: Mapping[str, Any], option: str | None = None
+) -> ConfigError:
+    """Return what the option's own check says, or pydantic's message without what was given.
+
+    If ``option`` is given, a check that says something about another one is not listened to.
+    """
     cause = refusal.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
         return cause.at(place)
     try:
         check()
     except ConfigError as error:
-        return error.at(place)
+        named = _OPTION.search(error.where)
+        if option is None or (named and named[1] == option):
+            return error.at(place)
     return ConfigError.hidden(place, given, str(refusal.get("msg", "what the table of options says")))

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from fapilog.config.base import Filling
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
+from fapilog.sinks.kafka.options import KafkaOptions
 from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
 from fapilog.sinks.postgres.options import PostgresOptions
@@ -344,6 +345,55 @@ class RemoteSinkMethods(Filling):
         return self
 
     # --- kafka
+    def add_kafka(
+        self,
+        servers: str | Sequence[str],
+        topic: str,
+        *,
+        key: Literal["request", "trace", "logger", "none"] = "request",
+        compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none",
+        tls: bool = False,
+        ca_file: str | None = None,
+        sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None,
+        sasl_username: str | None = None,
+        sasl_password: str | None = None,
+        config: Mapping[str, str] | None = None,
+        timeout: float | str = "10s",
+        name: str = "kafka",
+    ) -> Self:
+        """Send events to a Kafka topic, with what belongs to one request in order in one partition.
+
+        Args:
+            servers: Some brokers, ``host:port``: one text, separated by commas, or a list.
+            topic: The topic.
+            key: What events must have in common to stay in order: the request id, the trace id, the logger, nothing.
+            compression: How batches are compressed.
+            tls: Whether to speak TLS.
+            ca_file: A PEM file of the authorities to trust instead of the system's.
+            sasl_mechanism: How to log in.
+            sasl_username: The user name.
+            sasl_password: The password.
+            config: More properties of librdkafka, by name.
+            timeout: How long one batch may take, at least a second.
+            name: The sink's name in routes, figures and diagnostics.
+        """
+        choice = KafkaOptions(
+            servers=servers,
+            topic=topic,
+            key=key,
+            compression=compression,
+            tls=tls,
+            ca_file=ca_file,
+            sasl_mechanism=sasl_mechanism,
+            sasl_username=sasl_username,
+            sasl_password=sasl_password,
+            config={} if config is None else config,
+            timeout=timeout,
+            name=name,
+        )
+        self._sinks.append(choice)
+        return self
+
     # --- redis
     def add_redis(
         self,

@@ -12,7 +12,7 @@ from fapilog.config import environment
 from fapilog.config.environment import Said
 from fapilog.config.explaining import explain
 from fapilog.config.layers import Layer, layered, standard_level
-from fapilog.config.options import ADDING, STAGES, Options, added, check_names, part_of, sink_name
+from fapilog.config.options import ADDING, STAGES, Options, added, check_names, missing, part_of, sink_name
 from fapilog.config.parts import KINDS, FileOptions, SinkChoice, StdoutOptions, kind_of
 from fapilog.config.showing import show
 from fapilog.delivery.breaker import BreakerOptions
@@ -171,7 +171,7 @@ class Settings(_Schema):
             given["sinks"] = sinks
         for sink in own:
             kind = str(kind_of(sink))
-            places[f"sinks.{sink_name(sink)}"] = places.get(f"{kind}.path") or places.get(kind) or f"Settings({kind})"
+            places[f"sinks.{sink_name(sink)}"] = _place_of(kind, places)
         return Layer(given, places, preset)
 
     def options(self) -> Options:
@@ -197,6 +197,13 @@ class _Shown(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def _place_of(kind: str, places: Mapping[str, str]) -> str:
+    """Return where a sink came from as a whole, else where what it cannot do without came from."""
+    needed = [f"{kind}.{option}" for option in missing(KINDS[kind], {})]
+    inside = [key for key in places if key.startswith(f"{kind}.")]
+    return next((places[key] for key in (kind, *needed, *inside) if key in places), f"Settings({kind})")
 
 
 def parts_of_settings() -> dict[str, type]:

@@ -1,17 +1,24 @@
 """Makes the sinks that options name. The libraries of remote ones are imported when one is asked for."""
 
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
 from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions, kind_of
 from fapilog.errors import ConfigError
+from fapilog.levels import LevelTable
 from fapilog.protocols import Sink
 from fapilog.sinks.file.sink import FileSink
 from fapilog.sinks.stdout import StdoutSink
 
 
-def make_sink(choice: SinkChoice, sources: Mapping[str, str]) -> Sink:
+_OPTION = re.compile(r"\((\w+)\)")
+_KNOWS_LEVELS = frozenset({"sqlite", "webhook"})
+"""Which sinks ask for the numbers of levels, those of the user's own included."""
+
+
+def make_sink(choice: SinkChoice, sources: Mapping[str, str], levels: LevelTable) -> Sink:
     """Return the sink that was chosen; nothing is open yet.
 
     Raises:
@@ -23,20 +30,29 @@ def make_sink(choice: SinkChoice, sources: Mapping[str, str]) -> Sink:
     try:
         if isinstance(choice, StdoutOptions):
             return StdoutSink(choice.format, choice.name)
-        return _file(choice) if isinstance(choice, FileOptions) else _load(kind)(choice)
+        if isinstance(choice, FileOptions):
+            return _file(choice)
+        return _load(kind)(choice, **({"levels": levels} if kind in _KNOWS_LEVELS else {}))
     except ConfigError as error:
         # Its options were checked before; what is left is the place on the disk, or what else only shows here.
-        raise error.at(sources.get(f"sinks.{choice.name}", error.where)) from error.__cause__
+        raise error.at(_place(error.where, kind, choice.name, sources)) from error.__cause__
     except ModuleNotFoundError as error:
         where = sources.get(f"sinks.{choice.name}", f"add_{kind}()")
         text = f"needs {error.name}, which is not installed; pip install 'fapilog[{kind}]' does that."
         raise ConfigError(f"{where}: {text}") from error
 
 
-def _load(kind: str) -> Callable[[Any], Sink]:
+def _place(where: str, kind: str, name: str, sources: Mapping[str, str]) -> str:
+    """Return the variable or setting that said what an error is about; the method if it was a method."""
+    of_sink = sources.get(f"sinks.{name}")
+    option = _OPTION.search(where)
+    return where if of_sink is None else sources.get(f"{kind}.{option[1]}" if option else "", of_sink)
+
+
+def _load(kind: str) -> Callable[..., Sink]:
     """Return the class of a remote sink; its module imports a library that may be missing."""
     module = import_module(f"fapilog.sinks.{kind}.sink")
-    made: Callable[[Any], Sink] = getattr(module, f"{kind.capitalize()}Sink")
+    made: Callable[..., Sink] = getattr(module, f"{kind.capitalize()}Sink")
     return made
 
 

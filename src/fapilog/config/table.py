@@ -40,6 +40,11 @@ _UNITS = {
     "batch": "times",
     "shed": "level",
     "files": "files",
+    "age": "seconds, or such as `30d`",
+    "keep": "seconds, or such as `30d`",
+    "days": "days",
+    "streams": "streams",
+    "length": "entries",
     "text": "characters",
 }
 _ACCEPTED = ("x", 1, ({"to": "x"},))

@@ -75,6 +75,7 @@ class Spooling(Wrapper):
         self._offload = Offload(f"fapilog-{self.name}-spool")
         self._more = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._syncer: asyncio.Task[None] | None = None
         self._opened = False
         self._idle = False
 
@@ -106,6 +107,7 @@ class Spooling(Wrapper):
         except OSError as error:
             raise SinkError(f"the spool cannot be opened: {error.strerror or error}", retryable=True) from error
         self._pump = asyncio.get_running_loop().create_task(self._run())
+        self._syncer = asyncio.get_running_loop().create_task(self._sync())
 
     async def write(self, batch: Batch) -> None:
         """Append the batch; if the disk is full, wait for room, as nothing is lost by that.
@@ -155,10 +157,12 @@ class Spooling(Wrapper):
         while pump is not None and not self._idle and self._well() and loop.time() < until:
             # The pump may be in the middle of a write that hangs, so there is nothing to wait for but time.
             await asyncio.wait({pump}, timeout=0.005)
-        if pump is not None:
-            pump.cancel()
-            await asyncio.wait({pump}, timeout=1.0)
-            self._pump = None
+        tasks = [task for task in (pump, self._syncer) if task is not None]
+        self._pump = self._syncer = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
         await self._offload.run(self._store.close)
         self._left_behind = self._owed
         self._offload.close()
@@ -170,6 +174,12 @@ class Spooling(Wrapper):
         """Tell whether the disk can be written to and the sink inside takes events."""
         return {"status": "failing"} if self._failing else {}
 
+    async def _sync(self) -> None:
+        """Have what was written forced to the disk in time, also while the receiver hangs and nothing new comes."""
+        while True:
+            await asyncio.sleep(_AGAIN_SECONDS)
+            await self._offload.run(self._store.tend)
+
     def _well(self) -> bool:
         return self._opened and not self._failing and health_of(self.inner).get("status") != "failing"
 
@@ -180,7 +190,7 @@ class Spooling(Wrapper):
             chunk = await self._offload.run(self._store.read, self._limits.max_events, self._limits.max_bytes)
             if chunk is None:
                 self._idle = True
-                # Not for ever: what could not be read may be readable later, and what was written is to be synced.
+                # Not for ever: what could not be read may be readable later.
                 await first_of(self._more, _AGAIN_SECONDS, lambda: False)
                 continue
             await self._deliver(chunk)

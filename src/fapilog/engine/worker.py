@@ -27,6 +27,7 @@ from fapilog.engine.pressure import TICK_SECONDS, tick_all
 from fapilog.engine.queue import RECURSION, EventQueue
 from fapilog.engine.stages import HeldBack, Stages
 from fapilog.event import EventDict, Origin
+from fapilog.offload import DaemonExecutor
 
 BUSY_PAUSE_SECONDS = 0.005
 IDLE_PAUSE_SECONDS = 0.05
@@ -135,6 +136,7 @@ class Worker:
 
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(DaemonExecutor())
         self._queue.hold(False)  # noqa: FBT003 - the one argument is the state
         for channel in self._channels:
             await channel.open()

@@ -191,6 +191,17 @@ async def test_a_handshake_that_is_cut_off_may_be_made_again():
 
 
 @pytest.mark.asyncio
+async def test_a_key_log_that_cannot_be_written_is_said(monkeypatch):
+    """Python writes one where a variable says so; an operator who forgot it finds out why nothing is sent."""
+    monkeypatch.setenv("SSLKEYLOGFILE", "/no/such/folder/keys")
+    sink = HttpSink(HttpOptions("https://logs.example.com/"))
+
+    with pytest.raises(SinkError, match=r"SSLKEYLOGFILE.*No such file") as caught:
+        await sink.open()
+    assert not caught.value.retryable
+
+
+@pytest.mark.asyncio
 async def test_a_locked_key_is_said_and_not_asked_for(authority, tmp_path):
     """No password is asked for on a terminal at which nobody sits."""
     locked = tmp_path / "locked.pem"

@@ -9,6 +9,7 @@ from tests.sinks.kafka.support import batch_of_events, events_batch, opened
 
 pytestmark = pytest.mark.requires_service("the mock cluster of librdkafka", module="confluent_kafka")
 _TOO_LARGE, _TOPIC_AUTHORIZATION_FAILED, _NOT_ENOUGH_REPLICAS, _INVALID_RECORD = 10, 29, 19, 87
+_OUT_OF_ORDER = 45
 DEADLINE_SECONDS = 20.0
 
 
@@ -40,7 +41,7 @@ async def test_what_was_acknowledged_survives_a_restart(server):
         error = await _refused(sink, events_batch(100, start=100))
         assert sink.health()["status"] == "failing"
         server.start()
-        await sink.write(events_batch(100, start=100))
+        await _until_taken(sink, events_batch(100, start=100))
         assert sink.health()["status"] == "ok"
 
     assert (error.retryable, error.failed_indexes, error.rejected) == (True, None, {})
@@ -109,6 +110,24 @@ async def test_a_cancelled_write_is_purged(server):
 
 
 @pytest.mark.asyncio
+async def test_a_write_that_is_cancelled_while_it_waits_sends_nothing(server):
+    """Cancelled behind another call that still runs in the thread, a batch is never produced."""
+    async with opened(server.servers) as sink:
+        await sink.write(events_batch(1))
+        server.slow(300)
+        for start in (100, 200):
+            task = asyncio.create_task(sink.write(events_batch(10, start=start)))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        server.slow(0)
+        await _until_taken(sink, events_batch(1, start=1))
+
+    assert not {event["sequence"] for event in server.received()} & set(range(200, 210))
+
+
+@pytest.mark.asyncio
 async def test_an_event_that_is_too_large_is_named(server):
     """What the producer itself finds too large is rejected for good; the rest is there, in order."""
     events = [{"message": "m", "event_id": str(number), "sequence": number} for number in range(10)]
@@ -170,6 +189,20 @@ async def test_what_passes_by_itself_is_bridged(server):
         await sink.write(events_batch(5, start=1))
 
     assert [event["sequence"] for event in server.received()] == list(range(6))
+
+
+@pytest.mark.asyncio
+async def test_a_producer_that_failed_for_good_is_replaced(server):
+    """A fatal error of the idempotent producer costs one try: the next one has a new producer."""
+    async with opened(server.servers) as sink:
+        await sink.write(events_batch(1))
+        server.fail(_OUT_OF_ORDER)
+        error = await _refused(sink, events_batch(5, start=1))
+        await sink.write(events_batch(5, start=1))
+
+    assert (error.retryable, error.rejected) == (True, {})
+    assert [event["sequence"] for event in server.received()] == list(range(6))
+    assert sink.figures["producers"] == 2
 
 
 @pytest.mark.asyncio

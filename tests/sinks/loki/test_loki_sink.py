@@ -198,6 +198,8 @@ async def test_too_old_too_new_and_too_long_are_rejected_alone(bad, reason, loki
     """The one bad event is named with its reason; its neighbours are kept."""
     async with opened(loki.url, clock) as sink:
         error = await refused(sink, batch_of(event(0), bad, event(2)))
+        assert (await refused(sink, batch_of(bad))).failed_indexes == {0}
+        assert sink.health()["status"] == "ok"
 
     assert error.failed_indexes == {1}
     assert error.rejected[1].startswith(reason)

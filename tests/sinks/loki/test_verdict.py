@@ -92,6 +92,7 @@ def test_of_two_entries_of_one_time_only_both_are_named() -> None:
     one = BEHIND.format(0, "")
 
     assert refused(one + TOTAL.format(1, 2, text_of(INFO)), entries) == {}
+    assert refused(one + TOTAL.format(2, 2, text_of(INFO)), entries) == {}
     assert sorted(refused(one + one + TOTAL.format(2, 2, text_of(INFO)), entries)) == [0, 1]
 
 
@@ -138,5 +139,6 @@ def test_memory_for_streams_is_bounded() -> None:
     labels = Labels({}, ("level", "logger"), 50)
     for number in range(10_000):
         labels.of({"level": "INFO", "logger": f"l{number}"})
+        labels.of({"level": "INFO", "logger": "x" * 1_000 + str(number)})
 
-    assert (labels.capped, len(labels._known), len(labels._streams)) == (9_950, 50, 50)
+    assert (labels.capped, len(labels._known), len(labels._streams)) == (9_951, 50, 50)

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from fapilog.coerce import json_safe, to_plain
 from fapilog.processors.otel import otel
 from fapilog.sinks.otlp.records import encode
+from tests.odd_values import values
 from tests.processors.events import COMPLETED, FAILED, PLAIN, SPAN_ID, STAMP_NS, TRACE_ID, odd_events
 from tests.services.otlp import pairs_of, value_of
 
@@ -267,3 +268,13 @@ def as_received_pairs(attributes: dict[Any, Any]) -> dict[str, Any]:
         key: as_received(value)
         for key, value in json_safe({key: to_plain(value) for key, value in attributes.items()}).items()
     }
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), values, max_size=3), min_size=2, max_size=5))
+def test_what_one_record_takes_over_from_the_one_before_is_its_own(fields: list[dict[str, Any]]) -> None:
+    """Values of any type follow each other under the same names; each record has its own ones."""
+    names = fields[0].keys()
+    events = [{**PLAIN, **dict.fromkeys(names), **its} for its in fields for _ in range(2)]
+    (logs,) = encoded(*events).resource_logs
+    for event, record in zip(events, logs.scope_logs[0].log_records, strict=True):
+        assert repr(pairs_of(record.attributes)) == repr(as_received_pairs(otel(event)["Attributes"]))

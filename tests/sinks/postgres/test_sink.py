@@ -111,9 +111,8 @@ async def test_a_name_is_quoted_whatever_it_holds(place, name, options):
         await sink.write(events(1, 2))
     rows = await place.rows("SELECT count(*) AS n FROM " + quoted.replace("{", "{{").replace("}", "}}"))
     assert rows[0]["n"] == (3 if options else 4)
-    names = {row["name"] for row in await place.rows(
-        "SELECT relname::text AS name FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind IN ('r', 'p')"
-    )}  # fmt: skip
+    relations = "SELECT relname::text AS name FROM pg_class WHERE relnamespace = 'audit'::regnamespace"
+    names = {row["name"] for row in await place.rows(relations + " AND relkind IN ('r', 'p')")}
     assert name in names
     assert len(names) == (3 if options else 1)
 
@@ -296,6 +295,19 @@ async def test_many_writers_of_one_sink_take_turns(place):
         await asyncio.gather(*(sink.write(events(10 * number, 10)) for number in range(10)))
         assert sink.figures["connects"] == 1
     assert await place.numbers() == list(range(100))
+
+
+@pytest.mark.parametrize("options", [{}, {"partition": "day", "dedupe": True}], ids=str)
+async def test_sinks_may_open_at_once(place, options):
+    """However many make the table at the same moment, none fails."""
+    sinks = [place.sink(**options) for _ in range(8)]
+    try:
+        await asyncio.gather(*(sink.open() for sink in sinks))
+        await asyncio.gather(*(sink.write(events(10 * number, 10)) for number, sink in enumerate(sinks)))
+    finally:
+        for sink in sinks:
+            await sink.close()
+    assert sorted(await place.numbers()) == list(range(80))
 
 
 @pytest.mark.parametrize("options", [{}, {"partition": "day", "dedupe": True}], ids=str)

@@ -178,8 +178,6 @@ class SpoolStore:
                 self._count()
                 return Chunk(records, stream.recovered, Token(stream, *stream.token()))
             self._finish(stream)
-        if self._appender is not None:
-            self._appender.sync_if_due()
         self._count()
         return None
 
@@ -196,6 +194,11 @@ class SpoolStore:
             self.sync()
         self._finish(stream)
         self._count()
+
+    def tend(self) -> None:
+        """Force what was appended to the disk if the policy is an interval and that is over."""
+        if self._appender is not None:
+            self._appender.sync_if_due()
 
     def sync(self) -> None:
         """Force all that was appended and acknowledged to the disk; failures are counted."""

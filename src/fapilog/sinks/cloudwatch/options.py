@@ -40,7 +40,7 @@ _REGION = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}|[{}]")
 _NOT_IN_A_STREAM = re.compile(r"[:*\x00-\x1f\x7f]")
 _LONGEST_STREAM = 512
-_SECRETS = ("secret_access_key", "session_token")
+_SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +57,7 @@ class CloudwatchOptions:
         retention_days: How long the group keeps events, one of the numbers of days that AWS allows; set at every
             open. Default None: as it is; what AWS creates never expires.
         access_key_id: An access key, together with ``secret_access_key``. Default None: what boto3 finds, such as the
-            role of the task or the instance.
+            role of the task or the instance. Never shown.
         secret_access_key: Its secret, never shown.
         session_token: The token of temporary credentials, never shown. Default None.
         timeout: How long one batch may take, and each connection. Default ``"10s"``.
@@ -86,7 +86,7 @@ class CloudwatchOptions:
         if self.stream is not None:
             _check_stream(self.stream)
         if self.region is not None and not (isinstance(self.region, str) and _REGION.fullmatch(self.region)):
-            raise ConfigError.wrong("add_cloudwatch(region)", self.region, 'a region such as "eu-central-1"')
+            raise _unusable("add_cloudwatch(region)", self.region, 'a region such as "eu-central-1"')
         if self.endpoint_url is not None:
             _check_endpoint(self.endpoint_url)
         checks.flag(self.create, "add_cloudwatch(create)")
@@ -99,7 +99,7 @@ class CloudwatchOptions:
         checks.text(self.name, "add_cloudwatch(name)")
 
     def _check_credentials(self) -> None:
-        for option in ("access_key_id", *_SECRETS):
+        for option in _SECRETS:
             value = getattr(self, option)
             if value is not None and not (isinstance(value, str) and value and all("!" <= c <= "~" for c in value)):
                 raise ConfigError.hidden(f"add_cloudwatch({option})", value, "None, or printable ASCII without blanks")
@@ -124,18 +124,23 @@ def stream_name(stream: str | None) -> str:
     return text.replace("{host}", host[:room])[:_LONGEST_STREAM]
 
 
+def _unusable(where: str, value: object, allowed: str) -> ConfigError:
+    """Return the error to raise; what is no text is not shown, it may hold a secret."""
+    return (ConfigError.wrong if isinstance(value, str) else ConfigError.hidden)(where, value, allowed)
+
+
 def _check_group(group: object) -> None:
     # AWS keeps the prefix "aws/" for itself.
     if not isinstance(group, str) or not _GROUP.fullmatch(group) or group.startswith("aws/"):
         allowed = 'a log group such as "/shop/api": 1 to 512 of letters, digits and . - _ / #, not beginning with aws/'
-        raise ConfigError.wrong("add_cloudwatch(group)", group, allowed)
+        raise _unusable("add_cloudwatch(group)", group, allowed)
 
 
 def _check_stream(stream: object) -> None:
     allowed = "a log stream of 1 to 512 characters without : and *, with {host} and {pid} as the only placeholders"
     usable = isinstance(stream, str) and 0 < len(stream) <= _LONGEST_STREAM and not _NOT_IN_A_STREAM.search(stream)
     if not usable or any(found not in ("{host}", "{pid}") for found in _PLACEHOLDER.findall(str(stream))):
-        raise ConfigError.wrong("add_cloudwatch(stream)", stream, allowed)
+        raise _unusable("add_cloudwatch(stream)", stream, allowed)
 
 
 def _check_endpoint(url: object) -> None:

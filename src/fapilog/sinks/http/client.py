@@ -28,7 +28,7 @@ MOST_ANSWER_BYTES = 65_536
 CONFIGURATION_WAIT_SECONDS = 30.0
 RENEW_SECONDS = 600.0
 IDLE_SECONDS = 4.0
-"""How long an idle connection is kept: less than servers do (uvicorn and node 5 s), or a batch meets one just closing."""
+"""How long an idle connection is kept: less than servers do (uvicorn, node: 5 s), or a batch meets one that closes."""
 _CLOSE_SECONDS = 0.5
 _SHORTEST_SECRET = 6
 _SHORTEST_IN_PATH = 12
@@ -207,15 +207,15 @@ class HttpClient:
 
     def _context(self) -> ssl.SSLContext:
         ca_file, client_cert, client_key = self._tls_files
-        option = "ca_file"
+        option = "(ca_file)" if ca_file is not None else ", or SSLKEYLOGFILE"
         try:
             context = ssl.create_default_context(cafile=ca_file)
-            option = "client_cert"
+            option = "(client_cert)"
             if client_cert is not None:
                 # An empty password, or OpenSSL would ask for one on the terminal.
                 context.load_cert_chain(client_cert, client_key, password="")
         except (OSError, ValueError) as error:
-            raise SinkError(f"{self._where}({option}): cannot be used: {_words(error)}") from None
+            raise SinkError(f"{self._where}{option}: cannot be used: {_words(error)}") from None
         if not self._verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -110,6 +110,31 @@ def check_basic(auth: Any, where: str) -> None:
         raise ConfigError.hidden(where, auth, _BASIC)
 
 
+def login_of(username: Any, password: Any, where: str) -> tuple[str, str] | None:
+    """Return a user name and its password, which may be left out; None if there is neither.
+
+    Args:
+        username: The option of that name.
+        password: The option of that name.
+        where: The builder's method, for the error.
+
+    Raises:
+        ConfigError: If basic authentication cannot carry one, or there is only a password. Neither is shown.
+    """
+    if username is not None:
+        _check_login_text(username, f"{where}(username)", usable=username != "" and ":" not in str(username))
+    if password is not None:
+        _check_login_text(password, f"{where}(password)", usable=True)
+        if username is None:
+            raise ConfigError.wrong(f"{where}(username)", None, "the user name that belongs to the password")
+    return None if username is None else (username, password or "")
+
+
+def _check_login_text(text: Any, where: str, *, usable: bool) -> None:
+    if not isinstance(text, str) or not text.isprintable() or not usable:
+        raise ConfigError.hidden(where, text, _BASIC)
+
+
 def authorization(
     endpoint: Endpoint, headers: Mapping[str, str], auth: tuple[str, str] | None, bearer: str | None, where: str
 ) -> str | None:
@@ -121,7 +146,7 @@ def authorization(
     if bearer is not None:
         check_bearer(bearer, f"{where}(bearer)")
     if auth is not None:
-        check_basic(auth, f"{where}(username, password)")
+        check_basic(auth, f"{where}(username)")
     own = any(name.lower() == "authorization" for name in headers)
     if sum((bearer is not None, auth is not None, endpoint.auth is not None, own)) > 1:
         allowed = "one way to log in: bearer, username and password, those of the URL, or an Authorization header"

@@ -13,6 +13,7 @@ from fapilog.sinks.http.endpoint import (
     check_protected,
     check_tls,
     endpoint_of,
+    login_of,
 )
 from fapilog.sinks.http.showing import show_options
 from fapilog.units import parse_duration
@@ -94,10 +95,6 @@ class HttpOptions:
         """``username`` and ``password``, or None.
 
         Raises:
-            ConfigError: If there is a password without a user name.
+            ConfigError: If one of them cannot be used, or there is a password without a user name.
         """
-        if self.username is None:
-            if self.password is not None:
-                raise ConfigError.wrong("add_http(username)", None, "the user name that belongs to the password")
-            return None
-        return self.username, "" if self.password is None else self.password
+        return login_of(self.username, self.password, "add_http")

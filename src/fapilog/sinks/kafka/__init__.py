@@ -8,6 +8,7 @@
 options.py    what can be chosen, checked
 settings.py   the same as librdkafka's configuration
 producer.py   the calls that block, for one thread: finding the topic, delivering a batch
+codes.py      librdkafka's own error codes
 errors.py     what error codes mean for the events
 sink.py       KafkaSink: life cycle, messages of a batch, what delivery is told
 

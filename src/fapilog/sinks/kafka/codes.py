@@ -1,24 +1,17 @@
-"""Error codes of librdkafka's own, all below zero, which its Python client names with an underscore.
+"""Error codes of librdkafka's own, which its Python client keeps under names that begin with an underscore.
 
 ``RD_KAFKA_RESP_ERR__…`` in https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka.h.
 """
 
-from confluent_kafka import KafkaError
-
-
-def _own(name: str) -> int:
-    return int(getattr(KafkaError, f"_{name}"))
-
-
-AUTHENTICATION = _own("AUTHENTICATION")
-MSG_TIMED_OUT = _own("MSG_TIMED_OUT")
-PURGE_INFLIGHT = _own("PURGE_INFLIGHT")
-PURGE_QUEUE = _own("PURGE_QUEUE")
-QUEUE_FULL = _own("QUEUE_FULL")
-SSL = _own("SSL")
-STATE = _own("STATE")
-TIMED_OUT = _own("TIMED_OUT")
-TRANSPORT = _own("TRANSPORT")
-UNKNOWN_PARTITION = _own("UNKNOWN_PARTITION")
-UNKNOWN_TOPIC = _own("UNKNOWN_TOPIC")
-UNSUPPORTED_FEATURE = _own("UNSUPPORTED_FEATURE")
+AUTHENTICATION = -169
+MSG_TIMED_OUT = -192
+PURGE_INFLIGHT = -151
+PURGE_QUEUE = -152
+QUEUE_FULL = -184
+SSL = -181
+STATE = -172
+TIMED_OUT = -185
+TRANSPORT = -195
+UNKNOWN_PARTITION = -190
+UNKNOWN_TOPIC = -188
+UNSUPPORTED_FEATURE = -165

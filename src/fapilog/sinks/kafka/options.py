@@ -1,7 +1,7 @@
 """What can be chosen about the Kafka sink; importing this imports no ``confluent_kafka``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -57,7 +57,7 @@ class KafkaOptions:
         name: The sink's name in routes, figures and diagnostics. Default ``"kafka"``.
     """
 
-    servers: str | tuple[str, ...] | list[str]
+    servers: str | Sequence[str]
     topic: str
     key: Literal["request", "trace", "logger", "none"] = "request"
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
@@ -77,9 +77,7 @@ class KafkaOptions:
             ConfigError: If one cannot be used.
         """
         object.__setattr__(self, "servers", _servers(self.servers))
-        if not isinstance(self.topic, str) or not _TOPIC.fullmatch(self.topic) or self.topic in (".", ".."):
-            allowed = 'a topic such as "shop.logs": 1 to 249 of letters, digits and . _ -'
-            raise ConfigError.wrong("add_kafka(topic)", self.topic, allowed)
+        _check_topic(self.topic)
         for option, allowed_words in (("key", KEYS), ("compression", COMPRESSIONS)):
             if getattr(self, option) not in allowed_words:
                 raise ConfigError.unknown(f"add_kafka({option})", getattr(self, option), allowed_words)
@@ -112,6 +110,15 @@ class KafkaOptions:
         hidden: dict[str, Any] = {"config": dict.fromkeys(self.config, "***")}
         hidden |= {} if self.sasl_password is None else {"sasl_password": "***"}
         return f"KafkaOptions({', '.join(f'{key}={hidden.get(key, value)!r}' for key, value in vars(self).items())})"
+
+
+def _check_topic(topic: Any) -> None:
+    where = "add_kafka(topic)"
+    allowed = 'a topic such as "shop.logs": 1 to 249 of letters, digits and . _ -'
+    if not isinstance(topic, str):
+        raise ConfigError.hidden(where, topic, allowed)
+    if not _TOPIC.fullmatch(topic) or topic in (".", ".."):
+        raise ConfigError.wrong(where, topic, allowed)
 
 
 def _servers(given: Any) -> tuple[str, ...]:

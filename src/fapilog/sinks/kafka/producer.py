@@ -128,13 +128,15 @@ class Deliverer:
                 if time.monotonic() >= end or given_up.is_set():
                     reports[index] = codes.QUEUE_FULL
                     break
-                producer.poll(_SLICE_SECONDS)
-        while len(reports) < len(wanted) and (left := end - time.monotonic()) > 0 and not given_up.is_set():
-            producer.flush(min(left, _SLICE_SECONDS))
+                self._serve(producer.poll, _SLICE_SECONDS)
+        while len(reports) < len(wanted) and (left := end - time.monotonic()) > 0:
+            self._serve(producer.flush, min(left, _SLICE_SECONDS))
+            if self.broken or given_up.is_set():
+                break
         if len(reports) < len(wanted):
             # Nothing may be delivered after delivery has been told that it was not.
             producer.purge(in_queue=True, in_flight=True, blocking=True)
-            producer.flush(_PURGE_SECONDS)
+            self._serve(producer.flush, _PURGE_SECONDS)
             # What was on its way leaves a gap in the sequence; what was not sent yet does not, and a new producer would
             # have to be greeted by the brokers again, which takes longer than a short timeout.
             self.broken = self.broken or not {*reports.values()} <= {None, codes.PURGE_QUEUE, codes.MSG_TIMED_OUT}
@@ -164,6 +166,13 @@ class Deliverer:
             report(error.args[0], None)
         return True
 
+    def _serve(self, call: Callable[[float], int], seconds: float) -> None:
+        """Wait for reports and errors; a fatal error may be told to ``_faulted``, or raised, or both."""
+        try:
+            call(seconds)
+        except KafkaException as error:
+            self._faulted(error.args[0])
+
     def _look(self, seconds: float) -> int | None:
         """Return None if the topic can be written to, or what is in the way."""
         if self._producer is None:
@@ -175,7 +184,7 @@ class Deliverer:
         else:
             code = KafkaError.NO_ERROR if topic.error is None else topic.error.code()
         # Errors of connections are told only to who asks.
-        self._producer.poll(0)
+        self._serve(self._producer.poll, 0)
         return None if code == KafkaError.NO_ERROR else code
 
     def _faulted(self, error: KafkaError) -> None:

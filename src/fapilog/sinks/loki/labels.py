@@ -45,7 +45,9 @@ class Labels:
             self.capped += 1
             return self._labels(values, ("level",))
         self._streams.add(found)
-        self._known[values] = found
+        if len(self._known) < self._most:
+            # Several values may come to one label, when they are cut.
+            self._known[values] = found
         return found
 
     def _labels(self, values: tuple[str, ...], kept: Sequence[str]) -> LabelSet:

@@ -8,7 +8,14 @@ from urllib.parse import urlsplit
 
 from fapilog import checks
 from fapilog.errors import ConfigError
-from fapilog.sinks.http.endpoint import authorization, check_headers, check_protected, check_tls, endpoint_of
+from fapilog.sinks.http.endpoint import (
+    authorization,
+    check_headers,
+    check_protected,
+    check_tls,
+    endpoint_of,
+    login_of,
+)
 from fapilog.sinks.http.showing import show_options
 from fapilog.units import parse_duration
 
@@ -114,13 +121,9 @@ class LokiOptions:
         """``username`` and ``password``, or None.
 
         Raises:
-            ConfigError: If there is a password without a user name.
+            ConfigError: If one of them cannot be used, or there is a password without a user name.
         """
-        if self.username is None:
-            if self.password is not None:
-                raise ConfigError.wrong("add_loki(username)", None, "the user name that belongs to the password")
-            return None
-        return self.username, "" if self.password is None else self.password
+        return login_of(self.username, self.password, "add_loki")
 
     @property
     def push_url(self) -> str:

@@ -137,6 +137,8 @@ class LokiSink:
                 raise _beside(refusal(answer, self._client.shown, now, count), rejected, count)
             rejected |= named
             streams = without(streams, named)
+        # Nothing is left, and Loki works: what it has refused is told by the write.
+        self._requests.taken()
 
     async def _push(self, streams: Streams) -> Answer:
         body = self._encode(streams)

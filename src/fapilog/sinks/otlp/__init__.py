@@ -2,6 +2,7 @@
 
 options.py    OtlpOptions: what can be chosen, checked; needs no library
 target.py     what is not chosen is read from the OTEL_EXPORTER_OTLP_* variables
+usual.py      the mapping of the usual events, quickly
 records.py    flat events become the messages of opentelemetry-proto
 answers.py    what the receiver's answer means for the delivery
 exporters.py  the two transports: an HTTP client, a gRPC channel

@@ -30,7 +30,6 @@ _CHANNEL_OPTIONS = (
     ("grpc.primary_user_agent", f"fapilog/{__version__}"),
     # The delivery decides how often to try: gRPC's own pause may last two minutes, in which every call fails at once.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),
     # As over HTTP: nothing is sent through a proxy because a variable of the environment says so.
@@ -135,6 +134,8 @@ class GrpcExporter:
         self._address = target.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
         self._metadata = tuple(target.headers.items())
         self._secrets = Secrets(target.secrets)
+        # For gRPC this is also how long one attempt to connect may take.
+        self._options = (*_CHANNEL_OPTIONS, ("grpc.min_reconnect_backoff_ms", round(target.timeout_seconds * 1000)))
         self._credentials: grpc.ChannelCredentials | None = None
         self._channel: grpc.Channel | None = None
         self._export: Any = None
@@ -187,9 +188,9 @@ class GrpcExporter:
         gzip = self._target.compression == "gzip"
         compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
         if self._credentials is None:
-            self._channel = grpc.insecure_channel(self._address, _CHANNEL_OPTIONS, compression)
+            self._channel = grpc.insecure_channel(self._address, self._options, compression)
         else:
-            self._channel = grpc.secure_channel(self._address, self._credentials, _CHANNEL_OPTIONS, compression)
+            self._channel = grpc.secure_channel(self._address, self._credentials, self._options, compression)
         self._export = LogsServiceStub(self._channel).Export  # type: ignore[no-untyped-call]  # generated
         if old is not None:
             old.close()

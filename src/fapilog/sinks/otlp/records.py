@@ -61,7 +61,7 @@ def encode(events: Sequence[EventDict], extra: Mapping[str, Any], observed_ns: i
     logger: Any = None
     resource_logs: ResourceLogs | None = None
     scope_logs: ScopeLogs | None = None
-    usual = UsualEvents()
+    usual, shared = UsualEvents(), _Attributes()
     for event in events:
         record = usual.record(event)
         its_resource = record.get("Resource", {})
@@ -74,30 +74,31 @@ def encode(events: Sequence[EventDict], extra: Mapping[str, Any], observed_ns: i
             logger = its_logger
             scope_logs = resource_logs.scope_logs.add()
             scope_logs.scope.name = _utf8(logger)
-        _add(scope_logs.log_records, event, record, observed_ns)
+        target = scope_logs.log_records.add()
+        _fill_record(target, event, record, shared)
+        target.observed_time_unix_nano = observed_ns
     return request
 
 
-def _add(records: Any, event: EventDict, record: EventDict, observed_ns: int) -> None:
+def _fill_record(target: LogRecord, event: EventDict, record: EventDict, shared: "_Attributes") -> None:
     attributes = record.get("Attributes") or {}
-    target: LogRecord = records.add()
-    target.observed_time_unix_nano = observed_ns
-    target.severity_number = record["SeverityNumber"]
     time_ns = int(record.get("Timestamp", 0))
-    if time_ns < _FIXED64:
-        target.time_unix_nano = time_ns
-    else:
+    if time_ns >= _FIXED64:
         attributes["timestamp"] = event["timestamp"]
+        time_ns = 0
+    event_name = "" if _NAMED.isdisjoint(attributes) else _take_name(attributes)
+    if type(attributes.get("event_id")) is str:
+        _put_uid(attributes)
+    shared.fill(target, attributes)
+    target.time_unix_nano = time_ns
+    target.severity_number = record["SeverityNumber"]
     if "SeverityText" in record:
         target.severity_text = _utf8(record["SeverityText"])
     if "Body" in record:
         _fill_value(target.body, record["Body"])
+    if event_name:
+        target.event_name = _utf8(event_name)
     _set_ids(target, record)
-    if not _NAMED.isdisjoint(attributes):
-        _set_name(target, attributes)
-    if type(attributes.get("event_id")) is str:
-        _put_uid(attributes)
-    _fill_attributes(target.attributes, attributes)
 
 
 def _set_ids(target: LogRecord, record: EventDict) -> None:
@@ -109,11 +110,13 @@ def _set_ids(target: LogRecord, record: EventDict) -> None:
         target.flags = record["TraceFlags"]
 
 
-def _set_name(target: LogRecord, attributes: EventDict) -> None:
+def _take_name(attributes: EventDict) -> str:
     for name in EVENT_NAMES:
-        if type(attributes.get(name)) is str and attributes[name]:
-            target.event_name = _utf8(attributes.pop(name))
-            return
+        value = attributes.get(name)
+        if type(value) is str and value:
+            del attributes[name]
+            return value
+    return ""
 
 
 def _put_uid(attributes: EventDict) -> None:
@@ -127,12 +130,55 @@ def _put_uid(attributes: EventDict) -> None:
     attributes[RECORD_UID] = uid
 
 
+class _Attributes:
+    """Fills the attributes of the records of one request.
+
+    Events of one place in a program have the same names of fields, and of one context the same objects as values: their
+    records begin as copies of the first such one, in which only what differs is set.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, ...], tuple[LogRecord, tuple[Any, ...]]] = {}
+
+    def fill(self, target: LogRecord, attributes: EventDict) -> None:
+        """Fill a record that holds nothing yet."""
+        names = tuple(attributes)
+        first = self._first.get(names)
+        try:
+            if first is None:
+                _fill_pairs(target.attributes, attributes, 0)
+                copy = LogRecord()
+                copy.CopyFrom(target)
+                self._first[names] = (copy, tuple(attributes.values()))
+            else:
+                target.CopyFrom(first[0])
+                _set_others(target.attributes, attributes, first[1])
+        except (_OddError, UnicodeEncodeError):
+            _fill_safely(target.attributes, attributes)
+
+
+def _set_others(target: Any, attributes: EventDict, first: tuple[Any, ...]) -> None:
+    for at, value in enumerate(attributes.values()):
+        if value is first[at]:
+            continue
+        its_value = target[at].value
+        if type(value) is str:
+            its_value.string_value = value
+        else:
+            its_value.Clear()
+            _fill(its_value, value, 0)
+
+
 def _fill_attributes(target: Any, attributes: EventDict) -> None:
     try:
         _fill_pairs(target, attributes, 0)
     except (_OddError, UnicodeEncodeError):
-        del target[:]
-        _fill_pairs(target, json_safe({key: to_plain(value) for key, value in attributes.items()}), 0)
+        _fill_safely(target, attributes)
+
+
+def _fill_safely(target: Any, attributes: EventDict) -> None:
+    del target[:]
+    _fill_pairs(target, json_safe({key: to_plain(value) for key, value in attributes.items()}), 0)
 
 
 def _fill_value(target: AnyValue, value: Any) -> None:

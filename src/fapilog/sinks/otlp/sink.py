@@ -80,8 +80,6 @@ class OtlpSink:
         Raises:
             SinkError: If it was not taken.
         """
-        if not self._open:
-            raise SinkError(f"{self._told['endpoint']}: not open", retryable=True)
         count = len(batch)
         if not count:
             return

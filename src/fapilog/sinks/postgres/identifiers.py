@@ -40,7 +40,9 @@ def split_table(table: object, where: str) -> tuple[str | None, str]:
     Raises:
         ConfigError: If it is no such text.
     """
-    names = _names(table) if isinstance(table, str) else []
+    if not isinstance(table, str):
+        raise ConfigError.hidden(where, table, _ALLOWED)
+    names = _names(table)
     if not names or not all(map(_usable, names)):
         raise ConfigError.wrong(where, table, _ALLOWED)
     return names[0] if len(names) > 1 else None, names[-1]

@@ -19,6 +19,7 @@ import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from fapilog.sinks.postgres.identifiers import derived, quoted
 from fapilog.sinks.postgres.schema import Table, lock
+from fapilog.sinks.postgres.times import microseconds, moment_of
 
 DAY = 86_400_000_000
 """In microseconds, like all times here."""
@@ -28,10 +29,7 @@ PERIODS_AHEAD = 8
 _MONDAY = -3 * DAY
 _MONTHS = 12
 _LONGEST = {"day": DAY, "week": 7 * DAY, "month": 31 * DAY}
-_EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 _BOUNDS = re.compile(r"FOR VALUES FROM \((.+)\) TO \((.+)\)")
-_NAME_END = re.compile(r"p\d{8}(_\d)?", re.ASCII)
 _LOCK_WAIT = "SET LOCAL lock_timeout = '1s'"
 _ATTACHED = """
     SELECT n.nspname::text AS schema, c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds
@@ -75,10 +73,10 @@ class Spans:
 def period(kind: str, time: int) -> Span:
     """Return the day, week or month that a time is in."""
     if kind == "month":
-        moment = _EPOCH + _MICROSECOND * time
+        moment = moment_of(time)
         begin = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         days = ((begin.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - begin).days
-        first = (begin - _EPOCH) // _MICROSECOND
+        first = microseconds(begin)
         return Span(first, first + days * DAY)
     length = _LONGEST[kind]
     begin_of_first = _MONDAY if kind == "week" else 0
@@ -106,7 +104,7 @@ def needed(kind: str, times: Iterable[int], known: Spans, now: int) -> tuple[lis
 
 def name_of(table: str, begin: float) -> str:
     """Return the name of the partition that begins then: ``table_p20261121``."""
-    return derived(table, f"p{_moment(begin):%Y%m%d}")
+    return derived(table, f"p{moment_of(begin):%Y%m%d}")
 
 
 def bounds_of(text: str) -> Span | None:
@@ -174,10 +172,10 @@ async def _make_one(connection: Any, table: Table, span: Span) -> None:
         if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", quoted(table.schema, name)):
             break
         # Somebody has detached it and kept it.
-        name = derived(table.name, f"p{_moment(span.begin):%Y%m%d}_{number % _MOST_NAMES}")
+        name = derived(table.name, f"p{moment_of(span.begin):%Y%m%d}_{number % _MOST_NAMES}")
     parent, part = quoted(table.schema, table.name), quoted(table.schema, name)
     await connection.execute(f"CREATE TABLE {part} (LIKE {parent} INCLUDING ALL)")
-    begin, end = (_moment(bound).isoformat() for bound in span)
+    begin, end = (moment_of(bound).isoformat() for bound in span)
     await connection.execute(f"ALTER TABLE {parent} ATTACH PARTITION {part} FOR VALUES FROM ('{begin}') TO ('{end}')")
 
 
@@ -186,20 +184,16 @@ def _is_ours(name: str, table: str, span: Span) -> bool:
         return False
     plain = name_of(table, span.begin)
     return name == plain or any(
-        name == derived(table, f"p{_moment(span.begin):%Y%m%d}_{number % _MOST_NAMES}")
+        name == derived(table, f"p{moment_of(span.begin):%Y%m%d}_{number % _MOST_NAMES}")
         for number in range(2, _MOST_NAMES + 1)
     )
-
-
-def _moment(time: float) -> datetime.datetime:
-    return _EPOCH + _MICROSECOND * int(time)
 
 
 def _bound(text: str, infinite: float) -> float:
     if text in ("MINVALUE", "MAXVALUE"):
         return infinite
     try:
-        return (datetime.datetime.fromisoformat(text.strip("'")) - _EPOCH) // _MICROSECOND
+        return microseconds(datetime.datetime.fromisoformat(text.strip("'")))
     except (ValueError, TypeError):
         # Before Christ, after 9999, or infinity: no event is there.
         return infinite

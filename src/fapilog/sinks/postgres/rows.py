@@ -23,6 +23,7 @@ from fapilog.coerce import json_safe, to_plain, to_text
 from fapilog.diagnostics import attempt
 from fapilog.event import EventDict
 from fapilog.serializers.json import dump_event
+from fapilog.sinks.postgres.times import microseconds, moment_of
 
 COLUMNS = ("time", "level", "logger", "message", "request_id", "trace_id", "span_id", "event_id", "data")
 LONGEST_ID = 512
@@ -31,12 +32,9 @@ LONGEST_ID = 512
 _IDS = ("request_id", "trace_id", "span_id", "event_id")
 _IN_COLUMNS = frozenset({"timestamp", "level", "logger", "message", *_IDS})
 _CANONICAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{6})Z", re.ASCII)
-_SPECIAL = re.compile("[\\\\\t\n\r\0\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _NULL = "\\N"
-_EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 class Rows(NamedTuple):
@@ -88,7 +86,7 @@ class RowMaker:
         if type(value) is not str:
             rest[key] = value
             value = to_text(value)
-        return self._cell(value) if _SPECIAL.search(value) else value
+        return value if _is_plain(value) else self._cell(value)
 
     def _id(self, event: EventDict, key: str, rest: dict[str, Any]) -> str:
         value = event.get(key)
@@ -96,6 +94,8 @@ class RowMaker:
             if key in event:
                 rest[key] = None
             return _NULL
+        if type(value) is str and len(value) <= LONGEST_ID and _is_plain(value):
+            return value
         text = self._storable_text(value if type(value) is str else to_text(value))
         if type(value) is not str or len(text) > LONGEST_ID:
             rest[key] = value
@@ -103,7 +103,7 @@ class RowMaker:
             if key == "event_id" and len(text) > LONGEST_ID:
                 return _NULL
             text = text[:LONGEST_ID]
-        return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+        return text.translate(_ESCAPES)
 
     def _cell(self, text: str) -> str:
         return self._storable_text(text).translate(_ESCAPES)
@@ -146,12 +146,17 @@ class RowMaker:
         if error is not None:
             if "timestamp" in event:
                 rest["timestamp"] = given
-            moment = _EPOCH + _MICROSECOND * (self._clock.time_ns() // 1000)
-        time = (moment - _EPOCH) // _MICROSECOND
+            moment = moment_of(self._clock.time_ns() // 1000)
+        time = microseconds(moment)
         if match and error is None:
             self._second = (match[1], time - int(match[2]))
             return match[0], time
         return moment.isoformat(), time
+
+
+def _is_plain(text: str) -> bool:
+    """Tell quickly whether a text can be a cell as it is; most can. False for some others that could be."""
+    return text.isprintable() and "\\" not in text
 
 
 def _moment(given: str) -> datetime.datetime:
