@@ -30,6 +30,9 @@ from fapilog.errors import ConfigError
         ("[0-9]{2,3}", tuple[str | re.Pattern[str], ...], ["[0-9]{2,3}"]),
         ('["a,b", "c"]', tuple[str | re.Pattern[str], ...], ["a,b", "c"]),
         ("a,b", str | Sequence[str] | Mapping[str, Any], "a,b"),
+        ('["a", "b"]', str | Sequence[str], ["a", "b"]),
+        ("[::1]:9092", str | Sequence[str], "[::1]:9092"),
+        ('[{"a": 1}]', str | Sequence[str] | Mapping[str, Any], '[{"a": 1}]'),
         ('{"a": 1}', Mapping[str, Any], {"a": 1}),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 
 from fapilog import LoggerBuilder, _runtime
 from fapilog.sinks.memory import MemorySink
+from fapilog.sinks.otlp import sink as _otlp  # noqa: F401 - grpc, which it imports, leaves a log handler behind
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.test_backends import POSTGRES, check_arrived
 from tests.services.http import HttpServer

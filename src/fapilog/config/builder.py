@@ -10,10 +10,11 @@ from fapilog.config.remote_sinks import RemoteSinkMethods
 from fapilog.config.resolve import resolve
 from fapilog.config.sinks import SinkMethods
 from fapilog.config.stages import StageMethods
+from fapilog.config.store_sinks import StoreSinkMethods
 from fapilog.errors import ConfigError
 
 
-class OptionsBuilder(SinkMethods, RemoteSinkMethods, DeliveryMethods, StageMethods):
+class OptionsBuilder(SinkMethods, RemoteSinkMethods, StoreSinkMethods, DeliveryMethods, StageMethods):
     """What all builders share. Not thread-safe; may be built from more than once.
 
     A wrong value raises :class:`fapilog.errors.ConfigError` at the method or at ``build()``.

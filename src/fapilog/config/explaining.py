@@ -44,7 +44,7 @@ def _explain_part(name: str, kind: type, given: Mapping[str, Any], said: Said) -
     for option in missing(kind, given):
         place = _place(name, option, places)
         others = ", ".join(dict.fromkeys(places.values()))
-        return ConfigError(f"is not set, and {others or name} cannot do without it.").at(place)
+        return ConfigError(f"is not set, and {others or whole} cannot do without it.").at(place)
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     whole_refusal = _refusal(adapter, given) or {}
     cause = whole_refusal.get("ctx", {}).get("error")

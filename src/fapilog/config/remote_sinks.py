@@ -1,25 +1,19 @@
-"""The builders' methods for sinks that send events elsewhere; each takes the options of its sink."""
+"""The builders' methods for sinks that send events to services over HTTP or gRPC; each takes its sink's options."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 from fapilog.config.base import Filling
 from fapilog.sinks.cloudwatch.options import CloudwatchOptions
 from fapilog.sinks.http.options import HttpOptions
-from fapilog.sinks.kafka.options import KafkaOptions
 from fapilog.sinks.loki.options import LokiOptions
 from fapilog.sinks.otlp.options import OtlpOptions
-from fapilog.sinks.postgres.options import PostgresOptions
-from fapilog.sinks.redis.options import RedisOptions
-from fapilog.sinks.sqlite.options import SqliteOptions
 from fapilog.sinks.webhook.options import WebhookOptions
 
 
 class RemoteSinkMethods(Filling):
     """One method for each kind of sink. Each needs the extra of its name, such as ``pip install 'fapilog[http]'``."""
 
-    # --- http
     def add_http(
         self,
         url: str,
@@ -78,7 +72,6 @@ class RemoteSinkMethods(Filling):
         self._sinks.append(choice)
         return self
 
-    # --- webhook
     def add_webhook(
         self,
         url: str,
@@ -125,7 +118,6 @@ class RemoteSinkMethods(Filling):
         self._sinks.append(choice)
         return self
 
-    # --- loki
     def add_loki(
         self,
         url: str,
@@ -181,123 +173,6 @@ class RemoteSinkMethods(Filling):
         self._sinks.append(options)
         return self
 
-    # --- cloudwatch
-    def add_cloudwatch(
-        self,
-        group: str,
-        stream: str | None = None,
-        endpoint_url: str | None = None,
-        *,
-        region: str | None = None,
-        create: bool = True,
-        retention_days: int | None = None,
-        access_key_id: str | None = None,
-        secret_access_key: str | None = None,
-        session_token: str | None = None,
-        timeout: float | str = "10s",
-        name: str = "cloudwatch",
-    ) -> Self:
-        """Send events to a log group of Amazon CloudWatch Logs.
-
-        Args:
-            group: The log group.
-            stream: The log stream, in which ``{host}`` and ``{pid}`` are filled; default ``"{host}/{pid}"``.
-            endpoint_url: Another address of the service, such as that of a VPC endpoint; default AWS's own.
-            region: The AWS region; default what boto3 finds.
-            create: Whether to create the group and the stream where they are missing.
-            retention_days: How long the group keeps events; default as it is.
-            access_key_id: An access key; default what boto3 finds, such as the role of the task.
-            secret_access_key: Its secret.
-            session_token: The token of temporary credentials.
-            timeout: How long one batch may take, and each connection.
-            name: The sink's name in routes, figures and diagnostics.
-        """
-        choice = CloudwatchOptions(
-            group=group,
-            stream=stream,
-            region=region,
-            endpoint_url=endpoint_url,
-            create=create,
-            retention_days=retention_days,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
-            session_token=session_token,
-            timeout=timeout,
-            name=name,
-        )
-        self._sinks.append(choice)
-        return self
-
-    # --- postgres
-    def add_postgres(
-        self,
-        dsn: str,
-        table: str = "logs",
-        *,
-        create: bool = True,
-        partition: Literal["day", "week", "month"] | None = None,
-        keep: float | str | None = None,
-        dedupe: bool = False,
-        ca_file: str | None = None,
-        timeout: float | str = "10s",
-        name: str = "postgres",
-    ) -> Self:
-        """Put events into a table of a PostgreSQL database.
-
-        Args:
-            dsn: The address of the database, such as ``"postgresql://user:password@host/database"``.
-            table: The table, ``"name"`` or ``"schema.name"``, written exactly so.
-            create: Whether to make the table with its indexes where it is missing.
-            partition: ``"day"``, ``"week"`` or ``"month"``: the table is partitioned by time.
-            keep: With ``partition``: drop partitions whose events are all older, such as ``"30d"``; default never.
-            dedupe: Whether an event whose ``event_id`` is already there is left out.
-            ca_file: A PEM file of certificates to check the server's with; default as ``sslmode`` in ``dsn`` says.
-            timeout: How long one batch may take, connecting included.
-            name: The sink's name in routes, figures and diagnostics.
-        """
-        choice = PostgresOptions(
-            dsn=dsn,
-            table=table,
-            create=create,
-            partition=partition,
-            keep=keep,
-            dedupe=dedupe,
-            ca_file=ca_file,
-            timeout=timeout,
-            name=name,
-        )
-        self._sinks.append(choice)
-        return self
-
-    # --- sqlite
-    def add_sqlite(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        max_age: float | str | None = None,
-        max_bytes: int | str | None = None,
-        full_text: bool = True,
-        synchronous: Literal["normal", "full", "off"] = "normal",
-        busy_timeout: float | str = "5s",
-        name: str = "sqlite",
-    ) -> Self:
-        """Keep events in a SQLite database, which :func:`fapilog.sinks.sqlite.query` reads; needs no extra.
-
-        Args:
-            path: The database file; its directory is made if need be.
-            max_age: Remove events that are older, such as ``"30d"``; default never.
-            max_bytes: Remove the oldest events when all files together take more, at least 1 MB; default never.
-            full_text: Whether a new database gets an index of the words of messages and exceptions.
-            synchronous: ``"normal"``, or ``"full"`` to lose nothing with the power, or ``"off"``.
-            busy_timeout: How long to wait for another process that is writing.
-            name: The sink's name in routes, figures and diagnostics.
-        """
-        place = os.fspath(path) if isinstance(path, os.PathLike) else path
-        choice = SqliteOptions(place, max_age, max_bytes, full_text, synchronous, busy_timeout, name)
-        self._sinks.append(choice)
-        return self
-
-    # --- otlp
     def add_otlp(
         self,
         endpoint: str | None = None,
@@ -344,91 +219,46 @@ class RemoteSinkMethods(Filling):
         self._sinks.append(choice)
         return self
 
-    # --- kafka
-    def add_kafka(
+    def add_cloudwatch(
         self,
-        servers: str | Sequence[str],
-        topic: str,
+        group: str,
+        stream: str | None = None,
+        endpoint_url: str | None = None,
         *,
-        key: Literal["request", "trace", "logger", "none"] = "request",
-        compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none",
-        tls: bool = False,
-        ca_file: str | None = None,
-        sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None,
-        sasl_username: str | None = None,
-        sasl_password: str | None = None,
-        config: Mapping[str, str] | None = None,
+        region: str | None = None,
+        create: bool = True,
+        retention_days: int | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        session_token: str | None = None,
         timeout: float | str = "10s",
-        name: str = "kafka",
+        name: str = "cloudwatch",
     ) -> Self:
-        """Send events to a Kafka topic, with what belongs to one request in order in one partition.
+        """Send events to a log group of Amazon CloudWatch Logs.
 
         Args:
-            servers: Some brokers, ``host:port``: one text, separated by commas, or a list.
-            topic: The topic.
-            key: What events must have in common to stay in order: the request id, the trace id, the logger, nothing.
-            compression: How batches are compressed.
-            tls: Whether to speak TLS.
-            ca_file: A PEM file of the authorities to trust instead of the system's.
-            sasl_mechanism: How to log in.
-            sasl_username: The user name.
-            sasl_password: The password.
-            config: More properties of librdkafka, by name.
-            timeout: How long one batch may take, at least a second.
+            group: The log group.
+            stream: The log stream, in which ``{host}`` and ``{pid}`` are filled; default ``"{host}/{pid}"``.
+            endpoint_url: Another address of the service, such as that of a VPC endpoint; default AWS's own.
+            region: The AWS region; default what boto3 finds.
+            create: Whether to create the group and the stream where they are missing.
+            retention_days: How long the group keeps events; default as it is.
+            access_key_id: An access key; default what boto3 finds, such as the role of the task.
+            secret_access_key: Its secret.
+            session_token: The token of temporary credentials.
+            timeout: How long one batch may take, and each connection.
             name: The sink's name in routes, figures and diagnostics.
         """
-        choice = KafkaOptions(
-            servers=servers,
-            topic=topic,
-            key=key,
-            compression=compression,
-            tls=tls,
-            ca_file=ca_file,
-            sasl_mechanism=sasl_mechanism,
-            sasl_username=sasl_username,
-            sasl_password=sasl_password,
-            config={} if config is None else config,
-            timeout=timeout,
-            name=name,
-        )
-        self._sinks.append(choice)
-        return self
-
-    # --- redis
-    def add_redis(
-        self,
-        url: str,
-        *,
-        key: str = "fapilog",
-        max_length: int | None = 1_000_000,
-        max_age: float | str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        ca_file: str | None = None,
-        timeout: float | str = "10s",
-        name: str = "redis",
-    ) -> Self:
-        """Send events to a stream of a Redis server, a batch in one transaction.
-
-        Args:
-            url: ``redis://host:port/db``, ``rediss://`` for TLS, or ``unix:///path?db=0``.
-            key: The stream.
-            max_length: About how many entries it keeps; None never trims by length.
-            max_age: About how long it keeps them; default as long as there is room.
-            username: The ACL user, where the URL names none.
-            password: The password, where the URL has none.
-            ca_file: A PEM file of the authorities to trust instead of the system's.
-            timeout: How long one batch may take, connecting included.
-            name: The sink's name in routes, figures and diagnostics.
-        """
-        choice = RedisOptions(
-            url=url,
-            key=key,
-            max_length=max_length,
-            max_age=max_age,
-            username=username,
-            password=password,
-            ca_file=ca_file,
+        choice = CloudwatchOptions(
+            group=group,
+            stream=stream,
+            region=region,
+            endpoint_url=endpoint_url,
+            create=create,
+            retention_days=retention_days,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            session_token=session_token,
             timeout=timeout,
             name=name,
         )

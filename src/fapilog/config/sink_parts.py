@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, cast
+from typing import cast
 
 from fapilog.config.parts import FileOptions, SinkChoice, StdoutOptions, kind_of
 from fapilog.errors import ConfigError
@@ -12,8 +12,7 @@ from fapilog.protocols import Sink
 from fapilog.sinks.file.sink import FileSink
 from fapilog.sinks.stdout import StdoutSink
 
-
-_OPTION = re.compile(r"\((\w+)\)")
+_OPTION = re.compile(r"add_\w+\((\w+)\)(?:\[.*\])?", re.DOTALL)
 _KNOWS_LEVELS = frozenset({"sqlite", "webhook"})
 """Which sinks ask for the numbers of levels, those of the user's own included."""
 
@@ -43,10 +42,16 @@ def make_sink(choice: SinkChoice, sources: Mapping[str, str], levels: LevelTable
 
 
 def _place(where: str, kind: str, name: str, sources: Mapping[str, str]) -> str:
-    """Return the variable or setting that said what an error is about; the method if it was a method."""
+    """Return the variable or setting that said what an error is about; the method if it was a method.
+
+    What is about no option of the sink, such as a variable of OpenTelemetry, is left as it is.
+    """
     of_sink = sources.get(f"sinks.{name}")
-    option = _OPTION.search(where)
-    return where if of_sink is None else sources.get(f"{kind}.{option[1]}" if option else "", of_sink)
+    option = _OPTION.fullmatch(where)
+    if of_sink is None or option is None:
+        return where
+    as_a_whole = f"{of_sink}: {option[1]}" if sources.get(kind) == of_sink else of_sink
+    return sources.get(f"{kind}.{option[1]}", as_a_whole)
 
 
 def _load(kind: str) -> Callable[..., Sink]:

@@ -55,7 +55,7 @@ def test_a_mechanism_needs_user_and_password(missing):
 
 
 def test_servers_are_one_text_or_a_list():
-    """Both say the same, and options stay hashable values that nobody changes."""
+    """Both say the same."""
     servers = ("a:9092", "b", "[::1]:9093")
 
     assert KafkaOptions("a:9092, b,[::1]:9093", "t").servers == servers

@@ -278,3 +278,12 @@ def test_what_one_record_takes_over_from_the_one_before_is_its_own(fields: list[
     (logs,) = encoded(*events).resource_logs
     for event, record in zip(events, logs.scope_logs[0].log_records, strict=True):
         assert repr(pairs_of(record.attributes)) == repr(as_received_pairs(otel(event)["Attributes"]))
+
+
+def test_the_same_names_in_another_order_are_not_mixed_up() -> None:
+    """Records take over attributes by their names and places: the same fields in another order are another shape."""
+    one = {"a": 1, "b": "x"}
+    two = {"b": "y", "a": 2}
+    (logs,) = encoded({**one, "message": "1"}, {**two, "message": "2"}, {**one, "message": "3"}).resource_logs
+    found = [pairs_of(record.attributes) for record in logs.scope_logs[0].log_records]
+    assert found == [one, two, one]

@@ -47,6 +47,7 @@ def test_a_sink_is_opened_closed_and_opened_again_on_another_loop(tmp_path: Path
             with pytest.raises(SinkError, match="not open") as caught:
                 await sink.write(numbered(1))
             assert caught.value.retryable
+            assert sink.health()["status"] == "closed"
 
         asyncio.run(run(1))
         asyncio.run(run(2))

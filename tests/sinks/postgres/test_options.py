@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fapilog.config.remote_sinks import RemoteSinkMethods
+from fapilog.config.store_sinks import StoreSinkMethods
 from fapilog.errors import ConfigError
 from fapilog.sinks.postgres.identifiers import MOST_BYTES, derived, quoted, split_table
 from fapilog.sinks.postgres.options import PostgresOptions
@@ -111,7 +111,7 @@ def test_a_derived_name_fits(table):
 
 def test_the_builder_takes_the_options():
     """The builder's parameters and defaults are those of the options."""
-    method = list(inspect.signature(RemoteSinkMethods.add_postgres).parameters.values())[1:]
+    method = list(inspect.signature(StoreSinkMethods.add_postgres).parameters.values())[1:]
     options = inspect.signature(PostgresOptions).parameters.values()
     assert [(it.name, it.default) for it in method] == [(it.name, it.default) for it in options]
 

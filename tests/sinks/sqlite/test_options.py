@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fapilog.config.remote_sinks import RemoteSinkMethods
+from fapilog.config.store_sinks import StoreSinkMethods
 from fapilog.errors import ConfigError
 from fapilog.sinks.sqlite.options import SqliteOptions
 
@@ -55,7 +55,7 @@ def test_the_repr_shows_what_was_chosen():
 
 def test_the_builders_method_has_the_same_options():
     """Name for name, default for default, in the same order."""
-    method = inspect.signature(RemoteSinkMethods.add_sqlite).parameters
+    method = inspect.signature(StoreSinkMethods.add_sqlite).parameters
     options = inspect.signature(SqliteOptions).parameters
 
     assert [(name, item.default) for name, item in method.items() if name != "self"] == [
@@ -65,7 +65,7 @@ def test_the_builders_method_has_the_same_options():
 
 def test_the_builders_method_takes_a_path():
     """As text or as a path object; a wrong option is found at once."""
-    builder = RemoteSinkMethods()
+    builder = StoreSinkMethods()
     builder.add_sqlite(Path("events.db"), max_age="30d", name="archive").add_sqlite("other.db")
 
     assert builder._sinks == [SqliteOptions("events.db", max_age="30d", name="archive"), SqliteOptions("other.db")]

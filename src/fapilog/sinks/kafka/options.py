@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from fapilog import checks
@@ -82,7 +81,7 @@ class KafkaOptions:
             if getattr(self, option) not in allowed_words:
                 raise ConfigError.unknown(f"add_kafka({option})", getattr(self, option), allowed_words)
         self._check_security()
-        object.__setattr__(self, "config", MappingProxyType(_config(self.config)))
+        object.__setattr__(self, "config", _config(self.config))
         seconds = parse_duration(self.timeout, "add_kafka(timeout)")
         if not _LEAST_TIMEOUT_SECONDS <= seconds <= _LONGEST_TIMEOUT_SECONDS:
             raise ConfigError.wrong("add_kafka(timeout)", self.timeout, "a duration from 1 second to 5 minutes")

@@ -1,4 +1,4 @@
-"""OpenTelemetry log records over OTLP 1.9, as protobuf over HTTP or as gRPC: one batch is one request.
+"""OpenTelemetry log records over OTLP, as protobuf over HTTP or as gRPC: one batch is one request.
 
 options.py    OtlpOptions: what can be chosen, checked; needs no library
 target.py     what is not chosen is read from the OTEL_EXPORTER_OTLP_* variables

@@ -1,4 +1,4 @@
-"""What the answer of an OTLP receiver means for the delivery of a batch; the tables are those of OTLP 1.9.
+"""What the answer of an OTLP receiver means for the delivery of a batch, by the tables of the OTLP specification.
 
 HTTP                     gRPC                                     delivery
 200 and other 2xx        OK                                       taken; a partial success is counted, never sent again
