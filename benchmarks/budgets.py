@@ -135,7 +135,7 @@ BUDGETS = (
             ("to Loki", "ours_loki", "logging_loki"),
             ("to CloudWatch", "ours_cloudwatch", "watchtower"),
             ("over OTLP", "ours_otlp", "otel_sdk"),
-            ("into SQLite", "ours_sqlite", "sqlite_inserts"),
+            ("into SQLite", "ours_sqlite_plain", "sqlite_wal"),
             ("into PostgreSQL", "ours_postgres", "postgres_inserts"),
             ("to Redis", "ours_redis", "redis_xadd"),
             ("to Kafka", "ours_kafka", "kafka_produce"),

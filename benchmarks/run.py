@@ -1,7 +1,7 @@
 """Run the scenarios, print the tables, write ``docs/benchmarks.md``.
 
-``python -m benchmarks.run``            all of it, about ten minutes
-``python -m benchmarks.run --quick``    one short round, two or three minutes; writes the page only with ``--write``
+``python -m benchmarks.run``            all of it, about a quarter of an hour
+``python -m benchmarks.run --quick``    one short round, three or four minutes; writes the page only with ``--write``
 ``python -m benchmarks.run --only asgi --only memory``   some scenarios; the page is not written
 """
 

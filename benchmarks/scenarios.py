@@ -56,11 +56,15 @@ _RIVALS = {
     "ours_cloudwatch": "watchtower",
     "ours_cloudwatch_moto": "watchtower_moto",
     "ours_otlp": "otel_sdk",
-    "ours_sqlite": "sqlite_inserts",
+    "otel_handler": "otel_sdk",
+    "ours_sqlite": "sqlite_wal",
+    "ours_sqlite_plain": "sqlite_wal",
+    "sqlite_inserts": "sqlite_wal",
     "ours_postgres": "postgres_inserts",
     "postgres_executemany": "postgres_inserts",
     "ours_redis": "redis_xadd",
     "ours_kafka": "kafka_produce",
+    "kafka_flush": "kafka_produce",
 }
 
 SCENARIOS = (

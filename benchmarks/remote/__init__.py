@@ -16,11 +16,11 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "http": ("ours_http", "structlog_httpx"),
     "loki": ("ours_loki", "logging_loki"),
     "cloudwatch": ("ours_cloudwatch", "watchtower", "ours_cloudwatch_moto", "watchtower_moto"),
-    "otlp": ("ours_otlp", "otel_sdk"),
-    "sqlite": ("ours_sqlite", "sqlite_inserts"),
+    "otlp": ("ours_otlp", "otel_sdk", "otel_handler"),
+    "sqlite": ("ours_sqlite", "ours_sqlite_plain", "sqlite_wal", "sqlite_inserts"),
     "postgres": ("ours_postgres", "postgres_inserts", "postgres_executemany"),
     "redis": ("ours_redis", "redis_xadd"),
-    "kafka": ("ours_kafka", "kafka_produce"),
+    "kafka": ("ours_kafka", "kafka_produce", "kafka_flush"),
 }
 """The contenders of each module."""
 

@@ -7,33 +7,37 @@ from pathlib import Path
 
 import confluent_kafka
 
-from benchmarks.remote import Sending
+from benchmarks.remote import Sending, Start
 from benchmarks.remote.senders import PATIENCE_SECONDS, Ours, handled
 from tests.services.kafka import KafkaServer
 
 SETUP = {
     "ours_kafka": "add_kafka, batches of 500",
     "kafka_produce": "logging, a handler that produces each record, idempotent, in librdkafka's own batches",
+    "kafka_flush": "the same, the acknowledgement of each record awaited",
 }
 
 
 class Producing(logging.Handler):
-    """One produce a record; librdkafka gathers them.
+    """One produce a record.
 
     Args:
         server: Where to.
+        each: Await each acknowledgement; else librdkafka gathers records.
     """
 
-    def __init__(self, server: KafkaServer) -> None:
+    def __init__(self, server: KafkaServer, *, each: bool) -> None:
         """Make the producer."""
         super().__init__()
         self._topic = server.topic
+        self._each = each
         self._producer = confluent_kafka.Producer(
             {
                 "bootstrap.servers": server.servers,
                 "enable.idempotence": True,
                 "queue.buffering.max.messages": 200_000,
                 "log_level": 0,
+                **({"linger.ms": 0} if each else {}),
             }
         )
 
@@ -41,7 +45,10 @@ class Producing(logging.Handler):
         """Produce one, and hear what became of others."""
         key = record.__dict__["trace_id"]
         self._producer.produce(self._topic, self.format(record), key, on_delivery=self._delivered)
-        self._producer.poll(0)
+        if self._each:
+            self.settle()
+        else:
+            self._producer.poll(0)
 
     def settle(self) -> None:
         """Wait for all reports."""
@@ -63,16 +70,22 @@ def ours(folder: Path) -> Iterator[Sending]:
         logger.stop()
 
 
-@contextmanager
-def produce(folder: Path) -> Iterator[Sending]:
-    """Produce by a handler."""
-    with KafkaServer(folder) as server:
-        handler = Producing(server)
-        yield Sending(handled(handler), handler.settle, lambda: _sequences(server))
+def _producing(*, each: bool) -> Start:
+    @contextmanager
+    def start(folder: Path) -> Iterator[Sending]:
+        with KafkaServer(folder) as server:
+            handler = Producing(server, each=each)
+            yield Sending(handled(handler), handler.settle, lambda: _sequences(server))
+
+    return start
 
 
 def _sequences(server: KafkaServer) -> list[int]:
     return [event["seq"] for event in server.received()]
 
 
-STARTS = {"ours_kafka": ours, "kafka_produce": produce}
+STARTS = {
+    "ours_kafka": ours,
+    "kafka_produce": _producing(each=False),
+    "kafka_flush": _producing(each=True),
+}

@@ -43,7 +43,7 @@ class Ours:
 
 def handled(handler: logging.Handler, *, formatted: bool = True) -> Emit:
     """Return what logs to a handler of the standard library, as JSON unless it has a form of its own."""
-    return attach(json_formatted(handler) if formatted else handler, handler.close).emit
+    return attach(json_formatted(handler) if formatted else handler, nothing).emit
 
 
 def nothing() -> None:

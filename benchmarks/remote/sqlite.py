@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from benchmarks.remote import Sending
+from benchmarks.remote import Sending, Start
 from benchmarks.remote.senders import Ours, handled, nothing
 
 SETUP = {
     "ours_sqlite": "add_sqlite with its index of words, batches of 500",
-    "sqlite_inserts": "logging, a handler that commits one INSERT a record, WAL; as ours, no index of words",
+    "ours_sqlite_plain": "add_sqlite(full_text=False), batches of 500",
+    "sqlite_wal": "logging, a handler that commits one INSERT a record, WAL; as ours, no index of words",
+    "sqlite_inserts": "the same with the defaults of the module, a journal that is synced",
 }
 _TABLE = """
 CREATE TABLE logs (id INTEGER PRIMARY KEY, time REAL, level TEXT, logger TEXT, message TEXT, request_id TEXT,
@@ -44,22 +46,26 @@ class Inserting(logging.Handler):
         self._connection.commit()
 
 
-@contextmanager
-def ours(folder: Path) -> Iterator[Sending]:
-    """Insert by our sink."""
-    path = folder / "ours.sqlite3"
-    logger = Ours(lambda builder: builder.add_sqlite(path))
-    yield Sending(logger.emit, logger.settle, lambda: _sequences(path, "events"))
-    logger.stop()
+def _ours(*, full_text: bool) -> Start:
+    @contextmanager
+    def start(folder: Path) -> Iterator[Sending]:
+        path = folder / "ours.sqlite3"
+        logger = Ours(lambda builder: builder.add_sqlite(path, full_text=full_text))
+        yield Sending(logger.emit, logger.settle, lambda: _sequences(path, "events"))
+        logger.stop()
+
+    return start
 
 
-@contextmanager
-def inserts(folder: Path) -> Iterator[Sending]:
-    """Insert by a handler."""
-    path = folder / "naive.sqlite3"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLE)
-        yield Sending(handled(Inserting(connection)), nothing, lambda: _sequences(path, "logs"))
+def _inserting(settings: str) -> Start:
+    @contextmanager
+    def start(folder: Path) -> Iterator[Sending]:
+        path = folder / "handler.sqlite3"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(settings + _TABLE)
+            yield Sending(handled(Inserting(connection)), nothing, lambda: _sequences(path, "logs"))
+
+    return start
 
 
 def _sequences(path: Path, table: str) -> list[int]:
@@ -67,4 +73,9 @@ def _sequences(path: Path, table: str) -> list[int]:
         return [json.loads(data)["seq"] for (data,) in connection.execute(f"SELECT data FROM {table}")]  # noqa: S608 - ours
 
 
-STARTS = {"ours_sqlite": ours, "sqlite_inserts": inserts}
+STARTS = {
+    "ours_sqlite": _ours(full_text=True),
+    "ours_sqlite_plain": _ours(full_text=False),
+    "sqlite_wal": _inserting("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"),
+    "sqlite_inserts": _inserting(""),
+}

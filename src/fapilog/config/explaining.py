@@ -53,7 +53,7 @@ def _explain_part(name: str, kind: type, given: Mapping[str, Any], said: Said) -
         own: ConfigError = cause.at(places.get(named[1]) or _place(name, named[1], places))
         return own
     needed = [option for option in given if option in missing(kind, {})]
-    first = next(iter(whole_refusal.get("loc", ())), None)
+    first = str(next(iter(whole_refusal.get("loc", ())), ""))
     if first in given:
         # pydantic names the option that is not of its type, and has not come to the option's own check.
         alone = {key: given[key] for key in (*needed, first)}

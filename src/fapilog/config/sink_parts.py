@@ -12,7 +12,7 @@ from fapilog.protocols import Sink
 from fapilog.sinks.file.sink import FileSink
 from fapilog.sinks.stdout import StdoutSink
 
-_OPTION = re.compile(r"add_\w+\((\w+)\)(?:\[.*\])?", re.DOTALL)
+_OPTION = re.compile(r"\w+\((\w+)\)(?:\[.*\])?", re.DOTALL)
 _KNOWS_LEVELS = frozenset({"sqlite", "webhook"})
 """Which sinks ask for the numbers of levels, those of the user's own included."""
 
