@@ -141,9 +141,15 @@ BUDGETS = (
             ("to Kafka", "ours_kafka", "kafka_produce"),
         )
     ),
-    Budget("dropped while a sink is slow, adaptive", 0, "events", _of("adaptive", "dropped", contender="adaptive")),
-    Budget("back to normal after it", 2.0, "s", _of("adaptive", "normal_ns", 1e9, "adaptive")),
-    Budget("turns of the level, up after down", 0, "", _of("adaptive", "turns", contender="adaptive")),
+    *(
+        budget
+        for what, name in (("6 000 events/s", "adaptive"), ("12 000 events/s", "adaptive_double"))
+        for budget in (
+            Budget(f"slow sink, {what}: dropped, adaptive", 0, "events", _of("adaptive", "dropped", contender=name)),
+            Budget("the same, back to normal", 2.0, "s", _of("adaptive", "normal_ns", 1e9, name)),
+            Budget("the same, levels up again after down", 0, "times", _of("adaptive", "turns", contender=name)),
+        )
+    ),
     Budget("caller p99, HTTP down and up, over no-op sink", 1.5, "×", _of("backend_down", "ratio")),
     Budget("lost of what was logged meanwhile", 0, "events", _of("backend_down", "lost")),
 )

@@ -202,7 +202,7 @@ SCENARIOS = (
     Scenario(
         "adaptive",
         "A sink that takes 200 ms instead of 1 ms for some seconds",
-        ("fixed", "adaptive"),
+        ("fixed", "adaptive", "fixed_double", "adaptive_double"),
         (
             Column("dropped", "dropped", 1.0, 0),
             Column("most_waiting", "most waiting", 1.0, 0),
@@ -213,7 +213,6 @@ SCENARIOS = (
             Column("drained_ns", "buffer empty after s", 1e9),
         ),
         rounds=3,
-        yardstick="fixed",
         sinks=True,
         picture=("adaptive_plot", "images/adaptive.png"),
     ),

@@ -308,7 +308,8 @@ def test_processes_of_one_directory_take_nothing_from_one_another(tmp_path: Path
 def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
     """R9: also inside a log call and inside the handler; what it logs is kept like all else.
 
-    But for what interrupts the making of a segment on the same thread: that is refused, and counted.
+    But for what meets the making of a segment on the same thread, in the handler or in the call that it interrupts: that
+    is refused, and counted.
     """
     script = """
         import itertools
@@ -332,9 +333,10 @@ def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
     found = events(tmp_path)
 
     assert code == -signal.SIGKILL, (tmp_path / "err").read_text()
-    assert {event["number"] for event in found if "number" in event} == set(range(3000))
     logged, refused, dropped = seen
-    assert logged - len({event["signal"] for event in found if "signal" in event}) <= refused + dropped < logged / 5
+    numbers, signals = ({event[key] for event in found if key in event} for key in ("number", "signal"))
+    assert numbers <= set(range(3000))
+    assert 3000 - len(numbers) + logged - len(signals) <= refused + dropped < logged / 5
 
 
 def test_a_hardened_engine_that_is_replaced_delivers_and_lets_go(tmp_path: Path) -> None:
