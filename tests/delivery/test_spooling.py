@@ -50,6 +50,10 @@ class Spooled:
                 await asyncio.sleep(0.001)
 
 
+def _files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
 def is_down(_: Batch) -> Exception:
     return SinkError("down", retryable=True)
 
@@ -66,7 +70,7 @@ async def test_everything_arrives_in_order(tmp_path: Path) -> None:
     assert max(spooled.receiver.writes) == 10
     assert spooled.counts == {SPOOLED: 100, DELIVERED: 100}
     assert spooled.receiver.opened == spooled.receiver.closed == 1
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert _files(tmp_path) == []
 
 
 async def test_a_write_returns_while_the_receiver_is_down(tmp_path: Path) -> None:

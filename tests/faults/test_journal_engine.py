@@ -308,8 +308,8 @@ def test_processes_of_one_directory_take_nothing_from_one_another(tmp_path: Path
 def test_a_signal_handler_may_log_at_any_moment(tmp_path: Path) -> None:
     """R9: also inside a log call and inside the handler; what it logs is kept like all else.
 
-    But for what meets the making of a segment on the same thread, in the handler or in the call that it interrupts: that
-    is refused, and counted.
+    But for what meets the making of a segment on the same thread, in the handler or in the call that it interrupts:
+    that is refused, and counted.
     """
     script = """
         import itertools
