@@ -206,3 +206,29 @@ async def test_a_sink_of_another_form_gets_its_own_back(tmp_path: Path) -> None:
     await spooled.sink.close()
 
     assert spooled.receiver.taken == events
+
+
+async def test_a_feeder_that_breaks_is_started_again_with_the_same_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever breaks it, said; nothing is skipped, and the order stays."""
+    monkeypatch.setattr("fapilog.delivery.spooling._AGAIN_SECONDS", 0.001)
+    spooled = Spooled(tmp_path, Receiver())
+    failures: list[Exception] = [RuntimeError("can't start new thread"), MemoryError()]
+    write = spooled.sink.inner.write
+
+    async def broken(batch: Batch) -> None:
+        if failures:
+            raise failures.pop(0)
+        await write(batch)  # type: ignore[misc]
+
+    monkeypatch.setattr(spooled.sink.inner, "write", broken)
+    await spooled.sink.open()
+    await spooled.sink.write(batch_of(range(30)))
+    await spooled.until(lambda: len(spooled.receiver.numbers) == 30)
+    await spooled.sink.close()
+
+    assert spooled.receiver.numbers == list(range(30))
+    assert "can't start new thread" in spooled.said[0]
+    assert "MemoryError" in spooled.said[1]
+    assert spooled.counts == {SPOOLED: 30, DELIVERED: 30}

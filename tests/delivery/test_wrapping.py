@@ -203,3 +203,37 @@ async def test_a_threaded_sink_is_called_by_one_thread_of_its_own() -> None:
 
     assert names == ["fapilog-receiver"] * 2
     assert (receiver.opened, receiver.closed, receiver.numbers) == (1, 1, [1])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"failed_indexes": [9999]},
+        {"failed_indexes": [-1]},
+        {"failed_indexes": ["a", 1]},
+        {"failed_indexes": [True]},
+        {"rejected": {-5: "x"}, "failed_indexes": [0, 1, 2]},
+        {"rejected": {"x": "y"}, "failed_indexes": [0, 1, 2]},
+        {"retry_after": "5"},
+        {"retry_after": float("nan")},
+        {"retry_after": -3},
+    ],
+    ids=repr,
+)
+async def test_what_makes_no_sense_in_an_error_is_left_out(nonsense: dict[str, Any]) -> None:
+    """It is about all events then: none counts as delivered by mistake, and the next attempt delivers them."""
+    receiver = Receiver(None)
+    errors = [SinkError("odd", retryable=True, **nonsense)]
+
+    class Odd(Receiver):
+        async def write(self, batch: Batch) -> None:
+            if errors:
+                raise errors.pop()
+            await receiver.write(batch)
+
+    clock = FakeClock()
+    retry = Retry(Splitting(Honest(Odd())), RetryOptions(), clock=clock, sleep=Sleeper(clock))
+    await retry.write(batch_of(range(3)))
+
+    assert receiver.numbers == [0, 1, 2]

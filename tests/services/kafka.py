@@ -13,6 +13,7 @@ import ctypes
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -191,7 +192,9 @@ class Reader:
             "group.id": "tests",
             "enable.auto.commit": False,
             "log_level": 0,
-            "reconnect.backoff.max.ms": 200,
+            # The cluster keeps 5 MB of a partition: what is not read by then is gone.
+            "reconnect.backoff.ms": 10,
+            "reconnect.backoff.max.ms": 50,
             "fetch.wait.max.ms": 50,
         }
         self._partitions = [TopicPartition(TOPIC, number, 0) for number in range(partitions)]
@@ -212,7 +215,10 @@ class Reader:
         """Read on until everything that was there at the call is written."""
         for partition in self._partitions:
             _, high = self._consumer.get_watermark_offsets(partition, timeout=DEADLINE_SECONDS)
+            deadline = time.monotonic() + DEADLINE_SECONDS
             while self._next[partition.partition] < high:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"read up to {self._next} of {high}: the cluster has thrown away what is between")
                 self.read(0.1)
 
 

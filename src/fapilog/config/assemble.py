@@ -198,7 +198,7 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
         retry = options.retry
         wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say("sink"))
     if asynchronous and letters is not None:
-        wrapped = DeadLetters(wrapped, letters, say=say("dead letters"))
+        wrapped = DeadLetters(wrapped, letters, say=say("dead letters"), scrub=deliver.diagnostics.scrubbed)
     if asynchronous and spool is not None:
         store = SpoolStore(spool, sink.name, SYSTEM_CLOCK, say("spool"))
         wrapped = Spooling(wrapped, store, form, deliver.record_form, say("spool"))

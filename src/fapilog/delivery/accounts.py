@@ -25,7 +25,18 @@ ROUTING = "routing"
 class SinkAccount:
     """What became of the events of one sink, between its channel and its end."""
 
-    __slots__ = ("delivered", "dropped", "elsewhere", "failed", "last_error", "mark", "offered", "settled", "spooled")
+    __slots__ = (
+        "delivered",
+        "dropped",
+        "elsewhere",
+        "failed",
+        "last_error",
+        "late",
+        "mark",
+        "offered",
+        "settled",
+        "spooled",
+    )
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -37,6 +48,7 @@ class SinkAccount:
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.spooled = 0
+        self.late: Counter[tuple[str, str]] = Counter()
         self.last_error: str | None = None
 
 
@@ -147,8 +159,8 @@ class Accounts:
     def keep(self, account: SinkAccount, outcome: str, count: int, reason: str) -> None:
         """Note what became of events that a sink has taken only to keep them until its receiver takes them.
 
-        They count as in flight meanwhile. For the engine, which knows nothing of single events any more, those wait
-        that the fullest of the spools holds.
+        They count as in flight meanwhile. The engine knows nothing of single events any more: for it those wait that
+        the fullest of the spools holds, and those are lost that the worst of the sinks has lost.
 
         Args:
             account: The sink's.
@@ -165,9 +177,7 @@ class Accounts:
             if outcome in (DROPPED, FAILED):
                 account.delivered -= count
                 (account.failed if outcome == FAILED else account.dropped)[reason] += count
-                known = min(count, self.delivered)
-                self.delivered -= known
-                (self.failed if outcome == FAILED else self.dropped)[reason] += known
+                account.late[outcome, reason] += count
 
     def figures(self, submitted: int, dropped_before: Counter[str]) -> dict[str, Any]:
         """Return all figures, for the engine and for each sink, as plain values.
@@ -179,7 +189,12 @@ class Accounts:
         with self.lock:
             dropped_before = dropped_before + self.withheld
             spooled = max((account.spooled for account in self.sinks.values()), default=0)
-            whole = _row(submitted, self.delivered, self.filtered, self.dropped + dropped_before, self.failed, spooled)
+            late = max((account.late for account in self.sinks.values()), key=Counter.total, default=Counter())
+            dropped, failed = self.dropped + dropped_before, Counter(self.failed)
+            for (outcome, reason), count in late.items():
+                (failed if outcome == FAILED else dropped)[reason] += count
+            delivered = self.delivered - late.total()
+            whole = _row(submitted, delivered, self.filtered, dropped, failed, spooled)
             whole["sinks"] = {
                 name: {
                     **_row(

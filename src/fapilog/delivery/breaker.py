@@ -74,6 +74,13 @@ class Breaker(Wrapper):
         self._probe_at = 0.0
         self._probing = False
 
+    async def open(self) -> None:
+        """Begin closed, whatever was before: a forked child's parent may have a probe on its way."""
+        self.state = "closed"
+        self._failures = 0
+        self._probing = False
+        await super().open()
+
     async def write(self, batch: Batch) -> None:
         """Write, unless the circuit is open.
 

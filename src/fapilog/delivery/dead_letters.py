@@ -16,7 +16,7 @@ from fapilog import checks
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.coerce import json_safe
 from fapilog.delivery.wrapping import Wrapper, finished
-from fapilog.diagnostics import attempt, describe
+from fapilog.diagnostics import attempt, describe, one_line
 from fapilog.errors import ConfigError, SinkError
 from fapilog.event import EventDict, timestamp
 from fapilog.offload import Offload
@@ -60,7 +60,12 @@ class DeadLetters(Wrapper):
     """
 
     def __init__(
-        self, inner: Sink, options: DeadLetterOptions, clock: Clock = SYSTEM_CLOCK, say: Callable[[str], object] = str
+        self,
+        inner: Sink,
+        options: DeadLetterOptions,
+        clock: Clock = SYSTEM_CLOCK,
+        say: Callable[[str], object] = str,
+        scrub: Callable[[str], str] = str,
     ) -> None:
         """Hold the sink; the file is made when it is needed."""
         super().__init__(inner)
@@ -69,6 +74,7 @@ class DeadLetters(Wrapper):
         self._most = parse_size(options.max_bytes, "with_dead_letters(max_bytes)")
         self._clock = clock
         self._say = say
+        self._scrub = scrub
         self._offload = Offload(f"fapilog-{self.name}-letters")
 
     async def open(self) -> None:
@@ -106,7 +112,8 @@ class DeadLetters(Wrapper):
             self._say(f"{len(lines)} dead letters are lost: {describe(error)}")
 
     def _line(self, now: str, event: EventDict, reason: str) -> bytes:
-        letter = {"time": now, "sink": self.name, "reason": reason, "event": event}
+        # What a receiver answers may quote the request, its credentials included.
+        letter = {"time": now, "sink": self.name, "reason": one_line(self._scrub(str(reason))), "event": event}
         return orjson.dumps(json_safe(letter)) + b"\n"
 
     def _append(self, lines: Sequence[bytes]) -> None:

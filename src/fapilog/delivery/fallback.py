@@ -8,6 +8,7 @@ What the other sink is given has been through the stages like everything else, r
 delivered, and in ``fell_back``.
 """
 
+import asyncio
 import inspect
 import os
 import threading
@@ -102,13 +103,19 @@ class Target:
         self.form = form
         self.waits = inspect.iscoroutinefunction(sink.write)
         self._asked = Honest(sink, waits=self.waits)
-        self.reset()
+        self._begin()
 
-    def reset(self) -> None:
-        """Forget what was opened; in a forked child it is the parent's."""
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._turn = asyncio.Lock()
         self._opened = False
         self._offload = Offload(f"fapilog-{self.sink.name}")
+
+    def prepare(self) -> None:
+        """Forget in a forked child what the parent has opened."""
+        if self._pid != os.getpid():
+            self._begin()
 
     async def write(self, batch: Batch, *, here: bool) -> None:
         """Write events in the sink's own format.
@@ -122,29 +129,36 @@ class Target:
         """
         own = batch_of(batch.flat, self.form)
         if self.waits:
-            await self._ready()
-            await self._asked.write(own)
+            async with self._turn:
+                if not self._opened:
+                    await self._asked.open()
+                    self._opened = True
+                await self._asked.write(own)
         elif here:
             self._write(own)
         else:
             await self._offload.run(self._write, own)
 
     async def close(self) -> None:
-        """Close the sink if it was opened."""
+        """Close the sink if it was opened; the next batch opens it again."""
         self._offload.close()
-        if self._opened:
-            self._opened = False
-            await finished(self.sink.close())
-
-    async def _ready(self) -> None:
-        if not self._opened:
-            await self._asked.open()
-            self._opened = True
+        if self.waits:
+            async with self._turn:
+                if self._opened:
+                    self._opened = False
+                    await finished(self.sink.close())
+            # The next one belongs to the next run's event loop.
+            self._turn = asyncio.Lock()
+            return
+        with self._lock:
+            if self._opened:
+                self._opened = False
+                await finished(self.sink.close())
 
     def _write(self, batch: Batch) -> None:
         with self._lock:
             if not self._opened:
-                at_once(self._asked.open())
+                self._asked.open_here()
                 self._opened = True
             at_once(self._asked.write(batch))
 
@@ -189,7 +203,7 @@ class Fallback(Wrapper):
         """Open the sink inside; if it cannot be opened now, events fall back, and it is tried again as they come."""
         self._opened = False
         self._retry_at = 0.0
-        self._target.reset()
+        self._target.prepare()
         try:
             await self._reopen()
         except SinkError as error:
@@ -203,7 +217,7 @@ class Fallback(Wrapper):
         """
         try:
             if not self._opened:
-                await self._reopen()
+                await self._reopen(here=self._here)
             await finished(self.inner.write(batch))
         except SinkError as error:
             await self._fall_back(batch, error)
@@ -214,12 +228,15 @@ class Fallback(Wrapper):
             await super().close()
         await self._target.close()
 
-    async def _reopen(self) -> None:
+    async def _reopen(self, *, here: bool = False) -> None:
         now = self._clock.monotonic()
         if now < self._retry_at:
             raise SinkError(f"{self.name} is not open", retryable=True)
         self._retry_at = now + REOPEN_SECONDS
-        await super().open()
+        if here:
+            self.open_here()
+        else:
+            await super().open()
         self._opened = True
         self._retry_at = 0.0
 
@@ -227,13 +244,16 @@ class Fallback(Wrapper):
         named = range(len(batch)) if error.failed_indexes is None else sorted(error.failed_indexes)
         refused = () if self._takes_rejected else error.rejected
         places = [place for place in named if place not in refused]
+        missing = list(places)
         if places:
             try:
                 await self._target.write(batch.only(places), here=self._here)
             except SinkError as second:
-                missing = places if second.failed_indexes is None else [places[i] for i in second.failed_indexes]
-                text = f"{error}; and the fallback {self._target.sink.name}: {second}"
-                raise SinkError(text, failed_indexes=[*missing, *refused], rejected=error.rejected) from second
-            self.figures["fell_back"] += len(places)
-        if refused:
-            raise RejectedError(str(error), failed_indexes=refused, rejected=error.rejected)
+                missing = places if second.failed_indexes is None else [places[at] for at in second.failed_indexes]
+                error = SinkError(f"{error}; and the fallback {self._target.sink.name}: {second}")
+            else:
+                missing = []
+        self.figures["fell_back"] += len(places) - len(missing)
+        if missing or refused:
+            lost = {place: error.rejected.get(place, str(error)) for place in (*missing, *refused)}
+            raise RejectedError(str(error), failed_indexes=lost, rejected=lost)

@@ -14,6 +14,7 @@ from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
 
 CLOSE_PATIENCE_SECONDS = 3.0
+_CANCEL_SECONDS = 0.5
 REOPEN_SECONDS = 1.0
 MISCONFIGURED_SECONDS = 60.0
 """When a sink that said that its configuration is wrong is asked again."""
@@ -62,12 +63,13 @@ async def outcome(work: Awaitable[Any]) -> BaseException | None:
 async def ending(task: "asyncio.Task[BaseException | None]") -> BaseException | None:
     """Wait for a task made of :func:`caught` and return what the work raised, or how it was cancelled.
 
-    Cancelled itself, it cancels the task, or the work would go on behind everybody's back.
+    Cancelled itself, it cancels the task, or the work would go on behind everybody's back, and gives it a moment.
     """
     try:
         await asyncio.wait({task})
     except asyncio.CancelledError:
         task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
         raise
     return asyncio.CancelledError() if task.cancelled() else task.exception() or task.result()
 

@@ -23,14 +23,16 @@ from fapilog.delivery.batches import batch_of
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.limits import Limits
 from fapilog.delivery.loop_channel import first_of
-from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS
+from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS, outcome
 from fapilog.delivery.spool.store import Appended, Chunk, SpoolFullError, SpoolStore
 from fapilog.delivery.wrapping import Wrapper, finished, health_of
+from fapilog.diagnostics import describe
 from fapilog.errors import SinkError
 from fapilog.offload import Offload
 from fapilog.protocols import Batch, Format, Sink
 
 SPOOL_FULL = "spool_full"
+SPOOL_DAMAGED = "spool_damaged"
 _PATIENCE_SECONDS = 2.0
 _AGAIN_SECONDS = 1.0
 
@@ -78,6 +80,7 @@ class Spooling(Wrapper):
         self._syncer: asyncio.Task[None] | None = None
         self._opened = False
         self._idle = False
+        self._chunk: Chunk | None = None
 
     @property
     def figures(self) -> dict[str, float]:
@@ -102,6 +105,7 @@ class Spooling(Wrapper):
         self._offload = Offload(f"fapilog-{self.name}-spool")
         self._more = asyncio.Event()
         self._opened = self._idle = False
+        self._chunk = None
         try:
             await self._offload.run(self._store.open)
         except OSError as error:
@@ -184,16 +188,38 @@ class Spooling(Wrapper):
         return self._opened and not self._failing and health_of(self.inner).get("status") != "failing"
 
     async def _run(self) -> None:
-        await self._open_inner()
+        """Feed the sink, whatever happens on the way: what was read and not acknowledged is delivered next."""
+        while True:
+            error = await outcome(self._feed())
+            self._failing = True
+            self._say(f"the spool's feeder is started again: {'ended' if error is None else describe(error)}")
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _feed(self) -> None:
+        if not self._opened:
+            await self._open_inner()
         while True:
             self._more.clear()
-            chunk = await self._offload.run(self._store.read, self._limits.max_events, self._limits.max_bytes)
-            if chunk is None:
+            if self._chunk is None:
+                limits = self._limits
+                self._chunk = await self._offload.run(self._store.read, limits.max_events, limits.max_bytes)
+            if self._chunk is None:
                 self._idle = True
+                self._miss()
                 # Not for ever: what could not be read may be readable later.
                 await first_of(self._more, _AGAIN_SECONDS, lambda: False)
                 continue
-            await self._deliver(chunk)
+            await self._deliver(self._chunk)
+            self._chunk = None
+            self._failing = False
+
+    def _miss(self) -> None:
+        """Count what was put on disk and is not there any more, when nothing is left to be read."""
+        if self._owed > 0 and not self._store.figures["pending_events"]:
+            lost = self._owed
+            self._left_behind = 0
+            self._settle(FAILED, lost, SPOOL_DAMAGED)
+            self._say(f"{lost} events are missing on the disk or cannot be read")
 
     async def _open_inner(self) -> None:
         while True:

@@ -40,6 +40,13 @@ class Wrapper:
         """Open the sink inside."""
         await finished(self.inner.open())
 
+    def open_here(self) -> None:
+        """Open the sink inside in the calling thread; for wrappers of a synchronous sink that are asked to write."""
+        if isinstance(self.inner, Wrapper):
+            self.inner.open_here()
+        else:
+            finish_here(self.inner.open())
+
     async def write(self, batch: Batch) -> None:
         """Give the batch to the sink inside."""
         await finished(self.inner.write(batch))
@@ -68,10 +75,17 @@ class Honest(Wrapper):
         """Open, and raise nothing but ``SinkError``: for what is none of its own trying again may help."""
         work, error = attempt(self.inner.open)
         failed: BaseException | None = error
-        if error is None and not self._waits:
-            _, failed = attempt(at_once, work)
-        elif error is None and inspect.isawaitable(work):
+        if error is None and inspect.isawaitable(work):
             failed = await outcome(work)
+        self._judge(failed)
+
+    def open_here(self) -> None:
+        """Do the same in the calling thread."""
+        _, error = attempt(super().open_here)
+        self._judge(error)
+
+    @staticmethod
+    def _judge(failed: BaseException | None) -> None:
         if failed is not None and not isinstance(failed, SinkError):
             raise SinkError(describe(failed), retryable=not isinstance(failed, ConfigError)) from failed
         if failed is not None:
@@ -91,7 +105,7 @@ class Honest(Wrapper):
         if failed is None:
             return
         if isinstance(failed, SinkError):
-            raise failed
+            raise sensible(failed, len(batch))
         refused = SinkError(describe(failed), failed_indexes=range(len(batch)))
         refused.reason = type_name(failed)
         raise refused from failed
@@ -146,6 +160,31 @@ class Plain(Wrapper):
         at_once(self.inner.write(batch))
 
 
+def sensible(error: SinkError, count: int) -> SinkError:
+    """Return a sink's error about a batch of so many events, or one without what makes no sense in it.
+
+    An event that is not there, or no event, makes it an error about all of them: none counts as delivered by mistake.
+    """
+    places = range(count)
+    named = error.failed_indexes
+    # None stands for everything; a bool is a number and no place.
+    fits = named is None or all(type(place) is int and place in places for place in named)
+    known = {place: reason for place, reason in error.rejected.items() if type(place) is int and place in places}
+    after = error.retry_after
+    waits = after is None or (type(after) in (int, float) and 0 <= after < float("inf"))
+    if fits and waits and len(known) == len(error.rejected):
+        return error
+    made = SinkError(
+        str(error),
+        retryable=bool(error.retryable),
+        retry_after=after if waits else None,
+        failed_indexes=named if fits else places,
+        rejected=known if fits else None,
+    )
+    made.reason = error.reason
+    return made
+
+
 def at_once(work: Any) -> None:
     """Do the work of a coroutine that waits for nothing.
 
@@ -159,6 +198,21 @@ def at_once(work: Any) -> None:
             return
         work.close()
         raise RuntimeError("waits for something")
+
+
+def finish_here(work: Any) -> None:
+    """Do the work of a coroutine in the calling thread: on a loop of its own, unless one is running here already.
+
+    Raises:
+        RuntimeError: If one is running, and the work waits for something.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        if inspect.isawaitable(work):
+            asyncio.run(finished(work))
+        return
+    at_once(work)
 
 
 async def finished(work: Any) -> None:

@@ -44,6 +44,9 @@ class Appender:
             OSError: If it cannot be written; the file is as it was before.
         """
         size = sum(frame_size(len(record)) for record in records)
+        if self._stream.active is not None and self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
+            # Somebody has deleted the file: what is written to it, nobody finds again.
+            self.seal()
         if (
             self._stream.active is not None
             and self._stream.active.count
