@@ -21,6 +21,7 @@ from fapilog.event import (
     identity_of,
     timestamp,
     to_event,
+    to_events,
 )
 from fapilog.levels import LevelTable
 
@@ -222,3 +223,27 @@ def test_values_of_a_call_are_those_that_were_captured() -> None:
     items.append(2)
 
     assert event(fields=fields)["items"] == [1]
+
+
+@given(st.lists(st.tuples(parts, parts, parts, parts, st.booleans(), st.booleans()), max_size=6), st.booleans())
+def test_records_together_give_the_same_events(drawn, shared_by_all) -> None:
+    """``to_events`` is a shortcut: the same keys in the same order, and no container that two events share."""
+    records = []
+    for number, (fields, *own_parts, failed) in enumerate(drawn):
+        bound, local, shared, traced = drawn[0][1:5] if shared_by_all else own_parts
+        extra = Extra(exception=Captured()) if failed else None
+        given_parts = {"fields": fields, "bound": bound, "local": local, "shared": shared, "extra": extra}
+        records.append(record(**given_parts, span=SPAN if traced else None, time_ns=number * 700_000_000))
+
+    together = to_events(records, LevelTable(), RESOURCE)
+
+    assert [list(it.items()) for it in together] == [
+        list(to_event(it, LevelTable(), RESOURCE).items()) for it in records
+    ]
+    if shared_by_all:
+        common = (
+            {id(value) for part in records[0][5:8] for value in part.values() if isinstance(value, list)}
+            if records
+            else set()
+        )
+        assert not any(id(value) in common for it in together for value in it.values())

@@ -13,6 +13,7 @@ a property test holds every shortcut to it.
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import is_not
 from typing import Any, NamedTuple, Protocol
 
 from fapilog.coerce import to_text
@@ -28,6 +29,9 @@ _TRACE_KEYS = IDENTITY_KEYS[1:]
 _NOT_A_FIELD = frozenset(RESERVED + ERROR_KEYS)
 _NOT_CONTEXT = frozenset(("timestamp", "level", "logger", "message", *ERROR_KEYS))
 _MICROSECONDS = 1_000
+_MILLION = 1_000_000
+_TO_SECONDS = len("2026-11-21T09:00:00.")
+_SHAREABLE = frozenset((str, int, float, bool, type(None)))
 
 
 class SpanIds(Protocol):
@@ -177,6 +181,55 @@ def to_event(record: Sequence[Any], names: Names, resource: Mapping[str, Any]) -
     for key, value in tail.items():
         event.setdefault(key, value)
     return event
+
+
+def to_events(records: Sequence[Sequence[Any]], names: Names, resource: Mapping[str, Any]) -> list[EventDict]:
+    """Return what :func:`to_event` makes of each record; what records share is looked at once.
+
+    Events share no container with each other that a stage could write into, but those of the resource.
+    """
+    events: list[EventDict] = []
+    parts: tuple[Any, ...] = ()
+    middle: EventDict | None = None
+    second, stamp = None, ""
+    for record in records:
+        time_ns, levelno, origin, message, fields, *its_parts, extra = record
+        if len(parts) != len(its_parts) or any(map(is_not, its_parts, parts)):
+            parts = tuple(its_parts)
+            middle = _middle(*parts)
+        rare = extra is not None and (extra.exception is not None or extra.stack is not None)
+        if rare or middle is None or not _NOT_A_FIELD.isdisjoint(fields):
+            events.append(to_event(record, names, resource))
+            continue
+        micros = time_ns // _MICROSECONDS
+        if micros // _MILLION != second:
+            second = micros // _MILLION
+            stamp = timestamp(time_ns)[:_TO_SECONDS]
+        event = {
+            "timestamp": f"{stamp}{micros % _MILLION:06d}Z",
+            "level": names.name(levelno),
+            "logger": origin.name,
+            "message": message,
+            **middle,
+            **fields,
+        }
+        for key, value in resource.items():
+            event.setdefault(key, value)
+        events.append(event)
+    return events
+
+
+def _middle(
+    bound: Mapping[str, Any], local: Mapping[str, Any], shared: Mapping[str, Any], span: SpanIds | None
+) -> EventDict | None:
+    """Return what stands between message and fields; None if names clash, or values must not be shared by events."""
+    context = {**shared, **local} if shared and local else (local or shared)
+    if not (_NOT_CONTEXT.isdisjoint(context) and _NOT_A_FIELD.isdisjoint(bound)):
+        return None
+    if not all(type(value) in _SHAREABLE for part in (context, bound) for value in part.values()):
+        return None
+    rest = {key: value for key, value in context.items() if key not in IDENTITY_KEYS}
+    return {**identity_of(context, span), **rest, **bound}
 
 
 def identity_of(context: Mapping[str, Any], span: SpanIds | None) -> EventDict:

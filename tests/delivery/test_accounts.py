@@ -73,3 +73,20 @@ def test_what_waits_on_disk_is_in_flight_until_it_is_delivered() -> None:
     accounts.keep(account, DELIVERED, 2, "")
     assert row() == (6, 0, 6, 0)
     assert accounts.figures(10, Counter())["dropped"] == {"spool_full": 3}
+
+
+def test_what_two_spools_lose_late_counts_once_for_the_engine() -> None:
+    """As the worst of the sinks has it; each sink's own figures are exact."""
+    accounts = Accounts()
+    rows = [accounts.sinks.setdefault(name, SinkAccount()) for name in ("a", "b")]
+    piece = Slice(None, [{}] * 10, [20] * 10, lambda _: [])
+    accounts.open_slice(piece, 10, Counter(), rows)
+    for account in rows:
+        accounts.keep(account, SPOOLED, 10, "")
+        accounts.settle(piece, range(10), account, DELIVERED)
+        accounts.keep(account, FAILED, 4, "RejectedError")
+        accounts.keep(account, DELIVERED, 6, "")
+    figures = accounts.figures(10, Counter())
+
+    assert (figures["delivered"], figures["failed"], figures["in_flight"]) == (6, {"RejectedError": 4}, 0)
+    assert [row["delivered"] for row in figures["sinks"].values()] == [6, 6]

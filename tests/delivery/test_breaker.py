@@ -122,6 +122,52 @@ async def test_a_refused_event_is_no_failure_of_the_receiver() -> None:
     assert breaker.state == "closed"
 
 
+async def test_what_began_before_the_opening_decides_nothing() -> None:
+    """With several batches in flight one that ends while the probe is on its way lets no second probe through."""
+    circuit = Circuit()
+    gates = [asyncio.Event(), asyncio.Event()]
+    ends: list[Exception | None] = [SinkError("down", retryable=True), None]
+
+    async def waiting(batch: Any) -> None:
+        number = batch.events[0]["number"]
+        await gates[number].wait()
+        if ends[number] is not None:
+            raise ends[number]
+
+    write, circuit.receiver.write = circuit.receiver.write, waiting  # type: ignore[method-assign]
+    old = asyncio.ensure_future(circuit.breaker.write(batch_of([0])))
+    await asyncio.sleep(0)
+    circuit.receiver.write = write  # type: ignore[method-assign]
+    for _ in range(3):
+        await circuit.write()
+    circuit.clock.advance(10)
+    circuit.receiver.write = waiting  # type: ignore[method-assign]
+    probe = asyncio.ensure_future(circuit.breaker.write(batch_of([1])))
+    await asyncio.sleep(0)
+    gates[0].set()
+    await asyncio.wait({old})
+
+    assert isinstance(old.exception(), SinkError)
+    assert isinstance(await circuit.write(), CircuitOpenError)
+    gates[1].set()
+    await probe
+    assert circuit.breaker.state == "closed"
+
+
+async def test_opening_begins_closed() -> None:
+    """In a forked child a probe of the parent's, on its way at the fork, comes back to nobody."""
+    circuit = Circuit()
+    for _ in range(3):
+        await circuit.write()
+    circuit.breaker._probing = True
+    circuit.down = False
+
+    await circuit.breaker.open()
+
+    assert circuit.breaker.state == "closed"
+    assert await circuit.write() is None
+
+
 @pytest.mark.parametrize("options", [{"failures": 0}, {"failures": True}, {"reset_seconds": "soon"}])
 async def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     """The error names the method."""

@@ -78,6 +78,22 @@ async def test_a_hostile_value_is_written_all_the_same(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "dead").read_text())["event"]["huge"] == str(1 << 100)
 
 
+async def test_the_reason_is_redacted_and_short(tmp_path: Path) -> None:
+    """A receiver's answer may quote the request, credentials included."""
+    error = RejectedError("no", rejected={0: "token=abc " * 200}, failed_indexes=())
+    path = tmp_path / "dead"
+    letters = DeadLetters(
+        Receiver(error), DeadLetterOptions(path), FakeClock(), scrub=lambda text: text.replace("abc", "***")
+    )
+
+    with pytest.raises(RejectedError):
+        await letters.write(batch_of([1]))
+    await letters.close()
+
+    assert b"abc" not in path.read_bytes()
+    assert len(json.loads(path.read_text())["reason"]) <= 500
+
+
 @pytest.mark.parametrize("path", ["", "a\0b", 3, None])
 async def test_a_wrong_path_is_refused(path: object) -> None:
     """The error names the method."""

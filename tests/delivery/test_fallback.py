@@ -1,5 +1,6 @@
 """What a sink could not deliver goes to another one."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from fapilog.delivery.fallback import Fallback, FallbackOptions, Late, Target
 from fapilog.delivery.wrapping import Honest, Plain
 from fapilog.errors import ConfigError, SinkError
 from fapilog.levels import LevelTable
+from fapilog.protocols import Batch
 from fapilog.serializers.logfmt import LogfmtFormat
 from fapilog.testing.fakes import FakeClock, RecordingSink
 from tests.delivery.receivers import PlainReceiver, Receiver, batch_of
@@ -155,6 +157,70 @@ async def test_a_late_sink_that_cannot_be_made_is_no_worse_than_none() -> None:
     with pytest.raises(SinkError, match="down; and the fallback late: add_file"):
         await fallback.write(batch_of([1]))
     await fallback.close()
+
+
+@pytest.mark.asyncio
+async def test_several_sinks_share_one_other_sink() -> None:
+    """It is opened once, and gets one batch at a time, in whatever tasks they write."""
+
+    class Busy(Receiver):
+        busy = most = 0
+
+        async def write(self, batch: Batch) -> None:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            await asyncio.sleep(0)
+            self.busy -= 1
+            await super().write(batch)
+
+    other = Busy(name="other")
+    target = Target(other, None)
+    sinks = [
+        Fallback(Honest(Receiver(SinkError("down"), name=f"s{number}")), target, here=False, takes_rejected=True)
+        for number in range(5)
+    ]
+    await asyncio.gather(*(sink.open() for sink in sinks))
+    await asyncio.gather(*(sink.write(batch_of([number])) for number, sink in enumerate(sinks)))
+    for sink in sinks:
+        await sink.close()
+
+    assert (other.opened, other.closed, other.most) == (1, 1, 1)
+    assert sorted(other.numbers) == list(range(5))
+
+
+@pytest.mark.asyncio
+async def test_refused_events_that_the_other_sink_takes_are_delivered() -> None:
+    """Only what neither has taken is named, with its reason."""
+    refused = SinkError("no", failed_indexes=range(5), rejected=dict.fromkeys(range(5), "no"))
+    other = PlainReceiver(SinkError("one", failed_indexes=[2]), name="other")
+    fallback = falling_back(Receiver(refused), other)
+    await fallback.open()
+
+    with pytest.raises(SinkError) as caught:
+        await fallback.write(batch_of(range(5)))
+    await fallback.close()
+
+    assert other.numbers == [0, 1, 3, 4]
+    assert caught.value.failed_indexes == {2}
+    assert fallback.figures == {"fell_back": 4}
+
+
+def test_a_synchronous_sink_whose_open_waits_is_opened_all_the_same() -> None:
+    """On a loop of its own, in the thread that writes."""
+
+    class Waiting(PlainReceiver):
+        async def open(self) -> None:
+            await asyncio.sleep(0)
+            await super().open()
+
+    receiver = Waiting()
+    other = PlainReceiver(name="other")
+    plain = Plain(Fallback(Honest(receiver, waits=False), Target(other, None), here=True, takes_rejected=True))
+
+    plain.write(batch_of([1]))
+
+    assert receiver.numbers == [1]
+    assert other.numbers == []
 
 
 @pytest.mark.parametrize("to", ["", None, 3])

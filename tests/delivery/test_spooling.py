@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from fapilog.delivery.retry import Retry, RetryOptions
 from fapilog.delivery.splitting import Splitting
 from fapilog.delivery.spool.options import SpoolOptions
 from fapilog.delivery.spool.store import SpoolStore
-from fapilog.delivery.spooling import SPOOL_FULL, Spooling
+from fapilog.delivery.spooling import SPOOL_DAMAGED, SPOOL_FULL, Spooling
 from fapilog.delivery.wrapping import Honest
 from fapilog.errors import SinkError
 from fapilog.levels import LevelTable
@@ -39,7 +40,7 @@ class Spooled:
         self.store = SpoolStore(SpoolOptions(directory, **options), receiver.name)
         retry = Retry(Splitting(Honest(receiver)), RetryOptions(first_seconds=0.001, max_seconds=0.002), endless=True)
         self.sink = Spooling(retry, self.store, Numbered(FORM), FORM, self.said.append)
-        self.sink.attach(self._keep, Limits.of(BatchOptions(max_events=10)))
+        self.sink.attach(self._keep, Limits.of(BatchOptions(max_events=10)), self.said.append)
 
     def _keep(self, outcome: str, count: int, reason: str) -> None:
         self.counts[f"{outcome} {reason}".strip()] += count
@@ -232,3 +233,46 @@ async def test_a_feeder_that_breaks_is_started_again_with_the_same_batch(
     assert "can't start new thread" in spooled.said[0]
     assert "MemoryError" in spooled.said[1]
     assert spooled.counts == {SPOOLED: 30, DELIVERED: 30}
+
+
+async def test_a_deleted_spool_is_made_anew_and_what_is_gone_is_counted(tmp_path: Path) -> None:
+    """Events that were in it and not read yet have failed; those that come are delivered."""
+    spooled = Spooled(tmp_path, Receiver(answer=is_down))
+    await spooled.sink.open()
+    await spooled.sink.write(batch_of(range(50)))
+    await spooled.until(lambda: bool(spooled.receiver.writes))
+    shutil.rmtree(tmp_path / "receiver")
+    spooled.receiver._answer = None
+    await spooled.sink.write(batch_of(range(50, 60)))
+    await spooled.until(lambda: sum(spooled.counts.values()) == 120)
+    await spooled.sink.close()
+
+    assert spooled.receiver.numbers[-10:] == list(range(50, 60))
+    assert spooled.counts[f"{FAILED} {SPOOL_DAMAGED}"] == 50 - (len(spooled.receiver.numbers) - 10) > 0
+    assert any("missing" in text for text in spooled.said)
+
+
+async def test_a_small_quota_is_used_to_the_end(tmp_path: Path) -> None:
+    """A batch larger than the quota goes to disk in parts: what is left is the newest, not nothing."""
+    spooled = Spooled(tmp_path, Receiver(answer=is_down), max_bytes=100_000)
+    await spooled.sink.open()
+    await spooled.sink.write(batch_of(range(5000)))
+    spooled.receiver._answer = None
+    await spooled.until(lambda: spooled.counts[DELIVERED] + spooled.counts[f"{DROPPED} {SPOOL_FULL}"] == 5000)
+    await spooled.sink.close()
+
+    assert spooled.counts[DELIVERED] > 500
+    assert spooled.receiver.numbers[-1] == 4999
+
+
+async def test_an_event_larger_than_the_quota_is_refused_alone(tmp_path: Path) -> None:
+    """Its neighbours are kept."""
+    spooled = Spooled(tmp_path, Receiver(), max_bytes=100_000)
+    events = [{"message": "x" * (200_000 if number == 3 else 10), "number": number} for number in range(6)]
+    await spooled.sink.open()
+    with pytest.raises(SinkError) as caught:
+        await spooled.sink.write(Batch(FORM.encode_events(events), lambda: events))
+    await spooled.sink.close()
+
+    assert caught.value.failed_indexes == {3}
+    assert spooled.receiver.numbers == [0, 1, 2, 4, 5]

@@ -218,7 +218,9 @@ class Reader:
             deadline = time.monotonic() + DEADLINE_SECONDS
             while self._next[partition.partition] < high:
                 if time.monotonic() > deadline:
-                    raise RuntimeError(f"read up to {self._next} of {high}: the cluster has thrown away what is between")
+                    raise RuntimeError(
+                        f"read up to {self._next} of {high}: the cluster has thrown away what is between"
+                    )
                 self.read(0.1)
 
 

@@ -88,25 +88,26 @@ class Breaker(Wrapper):
             CircuitOpenError: If it is; ``retry_after`` says when a probe is due.
             SinkError: What the sink raises.
         """
-        self._pass()
+        probe = self._pass()
         try:
             await finished(self.inner.write(batch))
         except SinkError as error:
-            self._note(failed=error.retryable)
+            self._note(probe=probe, failed=error.retryable)
             raise
         except asyncio.CancelledError:
             # Nobody knows how it would have ended; a probe that was cancelled leaves the next one its turn.
-            self._probing = False
+            self._probing = self._probing and not probe
             raise
-        self._note(failed=False)
+        self._note(probe=probe, failed=False)
 
     def health(self) -> dict[str, str]:
         """Return the state of the circuit."""
         return {"circuit": self.state, **({} if self.state == "closed" else {"status": "failing"})}
 
-    def _pass(self) -> None:
+    def _pass(self) -> bool:
+        """Let a write through, and tell whether it is the probe."""
         if self.state == "closed":
-            return
+            return False
         left = self._probe_at - self._clock.monotonic()
         if left > 0 or self._probing:
             self.figures["circuit_refused"] += 1
@@ -114,9 +115,14 @@ class Breaker(Wrapper):
             raise CircuitOpenError(text, retryable=True, retry_after=max(left, _BUSY_SECONDS))
         self.state = "half-open"
         self._probing = True
+        return True
 
-    def _note(self, *, failed: bool) -> None:
-        self._probing = False
+    def _note(self, *, probe: bool, failed: bool) -> None:
+        if probe:
+            self._probing = False
+        elif self.state != "closed":
+            # Begun before the circuit opened: the probe's end decides.
+            return
         if not failed:
             self._failures = 0
             if self.state != "closed":

@@ -12,6 +12,8 @@ class Limits:
     """The bounds of a channel's batches. Written by the worker, read by the channel.
 
     Attributes:
+        enough_events: How many events are enough for a batch to go, without waiting for more.
+        enough_bytes: How many bytes are.
         max_events: Events in a batch.
         max_bytes: Bytes in a batch.
         max_age_seconds: How long an event may wait for others.
@@ -23,6 +25,11 @@ class Limits:
     max_bytes: int
     max_age_seconds: float
     in_flight: int = 1
+
+    def __post_init__(self) -> None:
+        """Let those be enough that there are at first: larger batches are taken when there is more, not waited for."""
+        self.enough_events = self.max_events
+        self.enough_bytes = self.max_bytes
 
     @classmethod
     def of(cls, options: BatchOptions) -> Self:

@@ -186,7 +186,7 @@ class LoopChannel:
             if not buffer.events:
                 self._hurry = False
                 return []
-            full = buffer.events >= limits.max_events or buffer.size_bytes >= limits.max_bytes
+            full = buffer.events >= limits.enough_events or buffer.size_bytes >= limits.enough_bytes
             if not (full or self._hurry or self._stopping or self._patience() <= 0):
                 return []
             pieces = buffer.next_pieces(limits.max_events, limits.max_bytes)

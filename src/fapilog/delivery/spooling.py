@@ -14,7 +14,7 @@ import asyncio
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import orjson
 
@@ -24,7 +24,7 @@ from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.limits import Limits
 from fapilog.delivery.loop_channel import first_of
 from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS, outcome
-from fapilog.delivery.spool.store import Appended, Chunk, SpoolFullError, SpoolStore
+from fapilog.delivery.spool.store import Chunk, SpoolFullError, SpoolStore
 from fapilog.delivery.wrapping import Wrapper, finished, health_of
 from fapilog.diagnostics import describe
 from fapilog.errors import SinkError
@@ -70,6 +70,8 @@ class Spooling(Wrapper):
         self._limits = Limits.of(BatchOptions())
         self._say = say
         self._keeper: Keeper = _nobody
+        self._report = say
+        self._finishing: asyncio.Future[None] | None = None
         self._pid = os.getpid()
         self._paused = 0
         self._owed = self._left_behind = 0
@@ -87,10 +89,24 @@ class Spooling(Wrapper):
         """Return what the store counts."""
         return {**self._store.figures, "spool_paused": self._paused}
 
-    def attach(self, keeper: Keeper, limits: Limits) -> None:
-        """Tell somebody from now on what becomes of the events, and send as much at once as the channel may."""
+    def attach(self, keeper: Keeper, limits: Limits, report: Callable[[str], object]) -> None:
+        """Tell somebody from now on what becomes of the events, and send as much at once as the channel may.
+
+        Args:
+            keeper: Told what becomes of events.
+            limits: The channel's.
+            report: Told what the sink inside has against them.
+        """
         self._keeper = keeper
+        self._report = report
         self._limits = limits
+
+    def after_fork(self) -> None:
+        """Leave the parent's spool to the parent, or to whoever comes after it; nothing happens in the parent."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._owed = self._left_behind = 0
+            self._store.abandon_after_fork()
 
     async def open(self) -> None:
         """Open the spool, which holds what was left by earlier processes; the sink inside is opened behind its back.
@@ -98,10 +114,7 @@ class Spooling(Wrapper):
         Raises:
             SinkError: If the directory cannot be used.
         """
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._owed = self._left_behind = 0
-            self._store.abandon_after_fork()
+        self.after_fork()
         self._offload = Offload(f"fapilog-{self.name}-spool")
         self._more = asyncio.Event()
         self._opened = self._idle = False
@@ -119,16 +132,17 @@ class Spooling(Wrapper):
         Raises:
             SpoolFullError: If the quota is used up and its policy is to refuse.
         """
-        parts: deque[Sequence[bytes]] = deque([self._records(batch)])
-        kept = 0
+        parts = deque(_parts(self._records(batch), self._store.append_bytes))
+        refused: list[int] = []
+        done = 0
+        why = ""
         while parts:
             records = parts.popleft()
             try:
-                appended = await self._offload.run(self._store.append, records)
+                await asyncio.shield(asyncio.ensure_future(self._append(records)))
             except SpoolFullError as error:
-                refused = SinkError(str(error), failed_indexes=range(kept, len(batch)))
-                refused.reason = SPOOL_FULL
-                raise refused from error
+                refused += range(done, done + len(records))
+                why = str(error)
             except OSError as error:
                 half = len(records) // 2
                 if error.errno == errno.EFBIG and half:
@@ -140,13 +154,17 @@ class Spooling(Wrapper):
                 self._say(f"the spool cannot be written to, events wait in memory: {error.strerror or error}")
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            kept += len(records)
-            self._note(len(records), appended)
+            done += len(records)
+        if refused:
+            raised = SinkError(why, failed_indexes=refused)
+            raised.reason = SPOOL_FULL
+            raise raised
 
-    def _note(self, count: int, appended: Appended) -> None:
-        """Take note of events that are on disk now, and of those that had to go for them."""
-        self._owed += count
-        self._keeper(SPOOLED, count, "")
+    async def _append(self, records: Sequence[bytes]) -> None:
+        """Append, and take note of it; not to be cancelled in between, or it would be there and not be counted."""
+        appended = await self._offload.run(self._store.append, records)
+        self._owed += len(records)
+        self._keeper(SPOOLED, len(records), "")
         if gone := appended.removed + appended.recovered_removed:
             self._settle(DROPPED, appended.removed + self._of_mine(appended.recovered_removed), SPOOL_FULL)
             self._say(f"the quota is used up: the oldest {gone} events are dropped")
@@ -167,6 +185,8 @@ class Spooling(Wrapper):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=1.0)
+        if self._finishing is not None:
+            await asyncio.wait({self._finishing}, timeout=1.0)
         await self._offload.run(self._store.close)
         self._left_behind = self._owed
         self._offload.close()
@@ -227,7 +247,7 @@ class Spooling(Wrapper):
                 await super().open()
             except SinkError as error:
                 self._failing = True
-                self._say(f"cannot be opened, events wait on disk: {error}")
+                self._report(f"cannot be opened, events wait on disk: {error}")
                 await asyncio.sleep(REOPEN_SECONDS if error.retryable else MISCONFIGURED_SECONDS)
                 continue
             self._opened, self._failing = True, False
@@ -241,9 +261,14 @@ class Spooling(Wrapper):
         except SinkError as error:
             count = len(batch) if error.failed_indexes is None else len(error.failed_indexes)
             failed = {error.reason: count}
-            self._say(str(error))
+            self._report(str(error))
+        self._finishing = asyncio.ensure_future(self._acknowledge(chunk, failed))
+        await asyncio.shield(self._finishing)
+
+    async def _acknowledge(self, chunk: Chunk, failed: Mapping[str, int]) -> None:
+        """Let go of a batch, and count it; not to be cancelled in between, or it would be gone and not be counted."""
         await self._offload.run(self._store.acknowledge, chunk.token)
-        mine = self._of_mine(len(batch)) if chunk.recovered else len(batch)
+        mine = self._of_mine(len(chunk.records)) if chunk.recovered else len(chunk.records)
         for reason, count in failed.items():
             self._settle(FAILED, min(count, mine), reason)
             mine -= min(count, mine)
@@ -276,6 +301,17 @@ class Spooling(Wrapper):
         """Tell whether the sink's own lines are what is kept on disk."""
         form = self._form
         return form is not None and form.name.partition("+")[0] == self._record_form.name and form.reshape is None
+
+
+def _parts(records: Sequence[bytes], most: int) -> Iterator[Sequence[bytes]]:
+    """Yield records in parts of at most so many bytes, a larger one alone."""
+    begin = size = 0
+    for index, record in enumerate(records):
+        if size + len(record) > most and index > begin:
+            yield records[begin:index]
+            begin, size = index, 0
+        size += len(record)
+    yield records[begin:]
 
 
 def _nobody(*_: object) -> None:

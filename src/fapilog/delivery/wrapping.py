@@ -105,7 +105,9 @@ class Honest(Wrapper):
         if failed is None:
             return
         if isinstance(failed, SinkError):
-            raise sensible(failed, len(batch))
+            told, odd = attempt(sensible, failed, len(batch))
+            if odd is None:
+                raise told
         refused = SinkError(describe(failed), failed_indexes=range(len(batch)))
         refused.reason = type_name(failed)
         raise refused from failed
@@ -165,6 +167,7 @@ def sensible(error: SinkError, count: int) -> SinkError:
 
     An event that is not there, or no event, makes it an error about all of them: none counts as delivered by mistake.
     """
+    text = str(error)
     places = range(count)
     named = error.failed_indexes
     # None stands for everything; a bool is a number and no place.
@@ -175,7 +178,7 @@ def sensible(error: SinkError, count: int) -> SinkError:
     if fits and waits and len(known) == len(error.rejected):
         return error
     made = SinkError(
-        str(error),
+        text,
         retryable=bool(error.retryable),
         retry_after=after if waits else None,
         failed_indexes=named if fits else places,

@@ -56,7 +56,7 @@ def make_channels(
             limits = Limits.of(batch)
             for layer in layers(sink):
                 if isinstance(layer, Spooling):
-                    layer.attach(books.keep, limits)
+                    layer.attach(books.keep, limits, books.say)
             channels.append(LoopChannel(books, output.form, limits, bounds, clock))
         elif getattr(sink, "blocks", True) and len(outputs) > 1:
             channels.append(ThreadChannel(books, output.form, batch, bounds))
@@ -81,3 +81,10 @@ def pressures_on(
         for channel in channels
         if isinstance(channel, LoopChannel)
     }
+
+
+def let_go(sink: Sink) -> None:
+    """Leave in a forked child, before anything else, the parent's spool to the parent."""
+    for layer in layers(sink):
+        if isinstance(layer, Spooling):
+            layer.after_fork()

@@ -22,7 +22,7 @@ from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.routing import Router, RoutingOptions
 from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.drain_result import DrainResult
-from fapilog.engine.channels import Outlets, Output, make_channels, pressures_on
+from fapilog.engine.channels import Outlets, Output, let_go, make_channels, pressures_on
 from fapilog.engine.flush import flush_mark
 from fapilog.engine.journaled_queue import JournaledQueue
 from fapilog.engine.journaling import Journaling, JournalParts
@@ -34,7 +34,7 @@ from fapilog.engine.snapshot import snapshot_of
 from fapilog.engine.spans import SPAN_KEY, context_reader
 from fapilog.engine.stages import FailMode, Stages
 from fapilog.engine.worker import Worker
-from fapilog.event import EventDict, Origin, to_event
+from fapilog.event import EventDict, Origin, to_events
 from fapilog.levels import LevelTable
 from fapilog.units import parse_duration
 
@@ -135,6 +135,7 @@ class Engine:
         for output in self.parts.outputs:
             if output.form is not None:
                 output.form.reset()
+            let_go(output.sink)
         self._begin()
 
     def origin(self, name: str) -> Origin:
@@ -362,8 +363,7 @@ class Engine:
         return 0.0 if timeout == 0 else parse_duration(timeout, "timeout")
 
     def _to_events(self, records: Sequence[Any]) -> list[EventDict]:
-        levels, resource = self.parts.levels, self.parts.resource
-        return [to_event(record, levels, resource) for record in records]
+        return to_events(records, self.parts.levels, self.parts.resource)
 
 
 def _journaling(parts: EngineParts) -> Journaling | None:

@@ -21,6 +21,7 @@ import pytest
 
 from fapilog.testing.capture import CapturedLogs, capture_logs
 
+_LOOK_SECONDS = 0.001
 _JOIN_SECONDS = 5.0
 _FIXTURE = "fapilog_no_strays"
 
@@ -73,7 +74,11 @@ def _still_running(threads: set[threading.Thread]) -> list[threading.Thread]:
     """Give threads that are about to end the time to do so; daemon threads of fapilog end with a drain."""
     deadline = time.monotonic() + _JOIN_SECONDS
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+        # One that is just being started cannot be joined yet.
+        while thread.ident is None and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        if thread.ident is not None:
+            thread.join(max(0.0, deadline - time.monotonic()))
     return [thread for thread in threads if thread.is_alive()]
 
 

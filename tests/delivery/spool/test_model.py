@@ -51,12 +51,15 @@ class SpoolMachine(RuleBasedStateMachine):
         removed = appended.removed + appended.recovered_removed
         if removed:
             assert self.full == "drop_oldest"
-            # What shares a segment with something given out is kept, and is the oldest.
             left = self._left()
             gone = [item for item in rest if item[0] not in left]
             assert len(gone) == removed
             assert sum(item[1] for item in gone) == appended.removed
-            rest = [item for item in rest if item[0] in left]
+            assert [item for item in rest if item[0] in left] == rest[removed:], "the oldest go"
+            rest = rest[removed:]
+            # What was given out is its reader's: it is no loss, and not in the files any more.
+            kept = [item for item in kept if item[0] in left]
+            self.given = [(records, token) for records, token in self.given if set(records) <= left]
         self.waiting = kept + rest + [(record, True) for record in batch]
 
     def _left(self) -> set[bytes]:

@@ -102,6 +102,11 @@ class SpoolStore:
         self._count()
 
     @property
+    def append_bytes(self) -> int:
+        """How many bytes of records are best appended at once: at most a segment, so that the quota can be kept."""
+        return self._options.segment_size
+
+    @property
     def figures(self) -> Mapping[str, int]:
         """What there is and was; for any thread.
 
@@ -276,13 +281,13 @@ class SpoolStore:
                 appender.seal()
                 if not self._own.segments:
                     continue
-            stream = next((stream for stream in self._streams if stream.removable() is not None), None)
-            segment = stream.removable() if stream is not None else None
-            if not self._drops or stream is None or segment is None:
+            stream = next((stream for stream in self._streams if stream.segments), None)
+            if not self._drops or stream is None:
                 raise SpoolFullError(f"the spool's quota of {self._most} bytes is used up")
+            segment = stream.segments[0]
             if segment is stream.active:
                 appender.seal()
-            removed = stream.remove(segment)
+            removed = stream.remove_oldest()
             self._removed += removed
             self._dropped[stream.recovered] += removed
 

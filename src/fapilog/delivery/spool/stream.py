@@ -155,21 +155,17 @@ class Stream:
         except OSError:
             self.failures += 1
 
-    def removable(self) -> Segment | None:
-        """Return the oldest segment of which nothing is given out and not acknowledged."""
-        for segment in self.segments:
-            if not self.outstanding or segment.base >= self._given:
-                return segment
-        return None
+    def remove_oldest(self) -> int:
+        """Give the oldest segment up; return how many records nobody will read now.
 
-    def remove(self, segment: Segment) -> int:
-        """Give a segment up; return how many records nobody will read now."""
+        What was read of it and is not acknowledged is no loss to its reader; only a kill before that loses it.
+        """
+        segment = self.segments[0]
         lost = segment.next - min(segment.next, max(segment.first, self._number))
-        if segment is self.segments[0]:
-            # First the cursor: after a kill in between the segment is below it, and not missing.
-            self._position, self._number = max(self._position, segment.end), max(self._number, segment.next)
-            self._given = max(self._given, segment.end)
-            self.mark(max(self._slot.a, segment.end), max(self._slot.b, segment.next))
+        # First the cursor: after a kill in between the segment is below it, and not missing.
+        self._position, self._number = max(self._position, segment.end), max(self._number, segment.next)
+        self._given = max(self._given, segment.end)
+        self.mark(max(self._slot.a, segment.end), max(self._slot.b, segment.next))
         self.delete(segment)
         return lost
 
