@@ -1,95 +1,37 @@
 """An HTTP receiver in a process of its own that keeps what it has acknowledged, also over a kill."""
 
-import contextlib
-import http.client
-import os
-import socket
-import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import orjson
-
-ROOT = Path(__file__).parents[2]
-_START_SECONDS = 20.0
-_STOP_SECONDS = 5.0
+from tests.services.process import ProcessServer, get_status, whole_lines
 
 
-class HttpServer:
+class HttpServer(ProcessServer):
     """Takes JSON lines or arrays by POST or PUT, plain, gzip or zstd; answers 204 when they are in a file.
 
     Attributes:
         url: Where to send.
-        port: Its port on 127.0.0.1; the same after a restart.
     """
 
     def __init__(self, folder: Path) -> None:
         """Choose a port; nothing runs yet."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        super().__init__(folder)
         self.url = f"http://127.0.0.1:{self.port}/ingest"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def command(self) -> Sequence[str]:
+        """Return the command of the application."""
+        return [sys.executable, "-m", "tests.services.http_app", str(self.port), str(self.folder)]
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, with what it has kept so far, and wait until it answers."""
-        command = [sys.executable, "-m", "tests.services.http_app", str(self.port), str(self._folder)]
-        with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ))
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(
-                    f"the HTTP server does not start: {(self._folder / 'server.log').read_text()[-500:]}"
-                )
-            time.sleep(0.02)
-
-    def kill(self) -> None:
-        """End it by SIGKILL, in the middle of whatever it does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def stop(self) -> None:
-        """End it by SIGTERM."""
-        if self._process is not None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_SECONDS)
-            self.kill()
+    def answers(self) -> bool:
+        """Tell whether it answers."""
+        return get_status(self.port, "/") == 204
 
     def received(self) -> list[dict[str, Any]]:
         """Return the events that were kept, in the order they came."""
-        return self._lines("events.jsonl")
+        return whole_lines(self.folder / "events.jsonl")
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the requests behind them: `method`, `path`, `headers`, and how many `events`."""
-        return self._lines("requests.jsonl")
-
-    def _lines(self, name: str) -> list[dict[str, Any]]:
-        path = self._folder / name
-        content = path.read_bytes() if path.exists() else b""
-        return [orjson.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status == 204
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return whole_lines(self.folder / "requests.jsonl")

@@ -15,16 +15,11 @@ from typing import Any, Self
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from tests.services.process import free_port
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 QUIET_SECONDS = 15.0
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class OtlpServer:

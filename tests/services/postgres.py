@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
+
+from tests.services.process import free_port
 
 BINARIES = "/usr/lib/postgresql/*/bin/postgres"
 """Where Debian puts it: not on the path."""
@@ -59,7 +60,7 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         """Choose a port."""
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.dsn = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._process: subprocess.Popen[bytes] | None = None
         self._user = "postgres" if os.geteuid() == 0 else None
@@ -181,9 +182,3 @@ async def _fetch(dsn: str, query: str, args: Sequence[Any]) -> list[dict[str, An
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -36,7 +36,7 @@ def server(tmp_path_factory):
 @pytest.mark.asyncio
 async def test_contract(check, server):
     """An HTTP sink is a sink, and what a receiver keeps are the lines as they are."""
-    path = server._folder / "events.jsonl"
+    path = server.folder / "events.jsonl"
     await check(SinkTarget(lambda: HttpSink(HttpOptions(server.url)), lambda: path.read_bytes().splitlines(True)))
 
 
