@@ -74,6 +74,8 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     sinks += load("sinks", options.plugins, options.sources.get("plugins.sinks"))
     _check_names(sinks)
     deliver = _Delivery(options, _target(options, sinks, formats, levels), JsonFormat(levels, resource), diagnostics)
+    if options.spool is not None and not any(_is_fed(sink) for sink in sinks):
+        diagnostics.report("spool", "no sink uses it: it is for remote sinks and others that are asynchronous")
     forms = {sink.name: _form(sink, formats) for sink in sinks}
     outputs = [Output(_delivered(sink, forms[sink.name], deliver), forms[sink.name]) for sink in sinks]
     thresholds = parse_directives(options.level, levels.number, options.sources.get("level", "with_level(level)"))
@@ -168,6 +170,11 @@ def _target(options: Options, sinks: list[Sink], formats: Formats, levels: Level
             allowed = "a sink beside others" if not sinks else "a synchronous sink, as some of the others are"
             raise ConfigError.wrong(where, options.fallback.to, allowed)
     return Target(sink, _form(sink, formats))
+
+
+def _is_fed(sink: Sink) -> bool:
+    """Tell whether a sink gets its batches from a task, with all that can be put in between."""
+    return inspect.iscoroutinefunction(sink.write) or bool(getattr(sink, "threaded", False))
 
 
 def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:

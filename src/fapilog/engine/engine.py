@@ -324,7 +324,7 @@ class Engine:
         if result.dropped or result.failed or held:
             lost = {"dropped": result.dropped, "failed": result.failed, "in_flight": held}
             text = ", ".join(f"{count} {name}" for name, count in lost.items() if count)
-            self.diagnostics.report("drain", f"of {result.submitted} events: {text}")
+            self.diagnostics.report("drain", f"of {result.submitted} events: {text}{_reasons(result)}")
         return result
 
     def _result(self, began: float, *, timed_out: bool) -> DrainResult:
@@ -377,6 +377,17 @@ def _queue(parts: EngineParts, start: Callable[[], bool], journaling: Journaling
     if journaling is None:
         return EventQueue(parts.queue, parts.levels, start, reader, SPAN_KEY)
     return JournaledQueue(parts.queue, parts.levels, start, reader, SPAN_KEY, journaling)
+
+
+def _reasons(result: DrainResult) -> str:
+    """Return what each sink has lost, and why."""
+    lost = [
+        f"{name}: {count} {reason}"
+        for name, row in result.sinks.items()
+        for reason, count in (row["dropped"] | row["failed"]).items()
+        if count
+    ]
+    return f" ({', '.join(lost)})" if lost else ""
 
 
 def _nothing() -> None:
