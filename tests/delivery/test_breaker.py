@@ -21,7 +21,9 @@ class Circuit:
         self.receiver = Receiver(answer=lambda _: SinkError("down", retryable=True) if self.down else None)
         self.clock = FakeClock()
         self.said: list[str] = []
-        self.breaker = Breaker(self.receiver, BreakerOptions(3, reset_seconds=10), self.clock, self.said.append)
+        self.breaker = Breaker(
+            self.receiver, BreakerOptions(3, reset_seconds=10), self.clock, self.said.append, self.said.append
+        )
 
     async def write(self) -> Exception | None:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.fallback import Fallback, Target
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.channels import Output
 from fapilog.engine.engine import Engine, EngineParts
@@ -16,6 +17,7 @@ from fapilog.levels import LevelTable
 from fapilog.logger.sync import SyncLoggerFacade
 from fapilog.protocols import Batch
 from fapilog.serializers.json import JsonFormat
+from fapilog.testing.fakes import RecordingSink
 from tests.delivery.receivers import Receiver
 
 SECONDS = 20
@@ -127,3 +129,22 @@ def test_low_levels_are_shed_when_something_had_to_be_lost() -> None:
     assert sink.numbers == [0, 2, 4, 6, 8]
     assert result.sinks["receiver"]["dropped"] == {"shed": 5}
     assert engine.snapshot()["sinks"]["receiver"]["pressure"]["level"] == "critical"
+
+
+def test_what_a_hung_sink_has_no_time_for_falls_back_at_the_deadline() -> None:
+    """A drain that times out gives the buffer to the fallback; only the batch that hangs stays in flight."""
+    sink, other = Gated(), RecordingSink("other")
+    wrapped = Fallback(sink, Target(other, None), here=False, takes_rejected=True)
+    engine, logger = engine_of(wrapped, batch=BatchOptions(max_events=10))
+    for number in range(60):
+        logger.info("m", number=number)
+    assert sink.enough.wait(SECONDS)
+
+    result = engine.drain(0.2)
+
+    assert result.timed_out
+    assert result.sinks["receiver"]["dropped"] == {}
+    assert [event["number"] for event in other.events] == list(range(10, 60))
+    sink.through.set()
+    last = engine.drain(SECONDS)
+    assert last.delivered == 60

@@ -32,7 +32,16 @@ def witness(*numbers):
 
 
 def start(script: str, directory: Path, *args: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", HEAD + textwrap.dedent(script), str(directory), *map(str, args)]
+    # From 3.12 on a fork beside threads, which is what is tested, is warned of.
+    command = [
+        sys.executable,
+        "-W",
+        "ignore:This process:DeprecationWarning",
+        "-c",
+        HEAD + textwrap.dedent(script),
+        str(directory),
+        *map(str, args),
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -63,7 +63,14 @@ def read_all(live: Path) -> list[bytes]:
 def start_program(text: str, *args: object, **options: Any) -> subprocess.Popen[bytes]:
     """Start a Python program beside the test, with the package and ``tests`` importable."""
     environ = os.environ | {"PYTHONPATH": f"{SRC}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-c", textwrap.dedent(text), *map(str, args)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore:This process:DeprecationWarning",
+        "-c",
+        textwrap.dedent(text),
+        *map(str, args),
+    ]
     return subprocess.Popen(command, env=environ, **options)
 
 

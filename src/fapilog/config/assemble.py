@@ -199,11 +199,11 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
         letters = DeadLetterOptions(Path(spool.directory) / "dead-letters.jsonl")
     wrapped: Sink = Honest(sink, waits=asynchronous)
     if options.circuit_breaker is not None:
-        wrapped = Breaker(wrapped, options.circuit_breaker, say=say("circuit"))
+        wrapped = Breaker(wrapped, options.circuit_breaker, say=say("circuit"), say_closed=say("recovery"))
     if asynchronous:
         passes_open = target is not None and spool is None
         retry = options.retry
-        wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say("sink"))
+        wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say("retry"))
     if asynchronous and letters is not None:
         wrapped = DeadLetters(wrapped, letters, say=say("dead letters"), scrub=deliver.diagnostics.scrubbed)
     if asynchronous and spool is not None:

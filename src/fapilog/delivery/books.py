@@ -1,12 +1,12 @@
 """A sink's part in the accounts, and the voice that says what went wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, Accounts, SinkAccount
 from fapilog.delivery.slices import Piece
-from fapilog.diagnostics import Diagnostics
+from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.errors import SinkError
-from fapilog.protocols import Sink
+from fapilog.protocols import Batch, Sink
 
 
 class Books:
@@ -41,6 +41,14 @@ class Books:
         for piece, indexes in pieces:
             if indexes:
                 self.accounts.settle(piece, indexes, self.account, DROPPED, reason)
+
+    def abandon(self, pieces: Sequence[Piece], batch: Callable[[], Batch], reason: str) -> None:
+        """Settle pieces that the sink has no time for: a fallback takes them if there is one, else they are dropped."""
+        rescue = getattr(self.sink, "rescue", None)
+        if pieces and rescue is not None and attempt(lambda: rescue(batch()))[0]:
+            self.settle(pieces, None)
+        else:
+            self.drop(pieces, reason)
 
     def keep(self, outcome: str, count: int, reason: str) -> None:
         """Note what became of events that the sink keeps on disk; see ``Accounts.keep``."""

@@ -52,7 +52,8 @@ class Breaker(Wrapper):
         inner: The sink.
         options: When.
         clock: Tells when a probe is due.
-        say: Is told when the circuit opens and closes.
+        say: Is told when the circuit opens.
+        say_closed: Is told when it closes again.
 
     Attributes:
         state: ``"closed"``, ``"open"`` or ``"half-open"``.
@@ -60,7 +61,12 @@ class Breaker(Wrapper):
     """
 
     def __init__(
-        self, inner: Sink, options: BreakerOptions, clock: Clock = SYSTEM_CLOCK, say: Callable[[str], object] = str
+        self,
+        inner: Sink,
+        options: BreakerOptions,
+        clock: Clock = SYSTEM_CLOCK,
+        say: Callable[[str], object] = str,
+        say_closed: Callable[[str], object] = str,
     ) -> None:
         """Begin closed."""
         super().__init__(inner)
@@ -70,6 +76,7 @@ class Breaker(Wrapper):
         self._reset = parse_duration(options.reset_seconds, "with_circuit_breaker(reset_seconds)")
         self._clock = clock
         self._say = say
+        self._say_closed = say_closed
         self._failures = 0
         self._probe_at = 0.0
         self._probing = False
@@ -127,7 +134,7 @@ class Breaker(Wrapper):
             self._failures = 0
             if self.state != "closed":
                 self.state = "closed"
-                self._say("the circuit is closed again")
+                self._say_closed("the circuit is closed again")
             return
         self._failures += 1
         if self.state == "half-open" or self._failures >= self._most:

@@ -181,7 +181,7 @@ class ThreadChannel:
         """Drop what the thread has not begun to write."""
         with self._ready:
             pieces = self._buffer.clear()
-        self.books.drop(pieces, reason)
+        self.books.abandon(pieces, lambda: self._buffer.join(pieces), reason)
 
     async def close(self) -> None:
         """Ask the thread to close the sink and end; one that is stuck does so if it ever comes back."""

@@ -20,9 +20,12 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.delivery.batches import batch_of
 from fapilog.delivery.plugin import REOPEN_SECONDS
 from fapilog.delivery.wrapping import Honest, Wrapper, at_once, finished
+from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError, RejectedError, SinkError
 from fapilog.offload import Offload
 from fapilog.protocols import Batch, Format, Sink
+
+_RESCUE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,20 @@ class Target:
                 self._opened = False
                 await finished(self.sink.close())
 
+    def rescue(self, batch: Batch) -> bool:
+        """Write at once, from any thread, what nobody has time to deliver any more; tell whether that was done.
+
+        It takes a second at most. An asynchronous sink is not used: its loop is not the caller's.
+        """
+        ended: list[Exception | None] = []
+        if not self.waits:
+            own = batch_of(batch.flat, self.form)
+            thread = threading.Thread(target=lambda: ended.append(attempt(self._write, own)[1]), daemon=True)
+            _, error = attempt(thread.start)
+            if error is None:
+                thread.join(_RESCUE_SECONDS)
+        return ended == [None]
+
     def _write(self, batch: Batch) -> None:
         with self._lock:
             if not self._opened:
@@ -221,6 +238,12 @@ class Fallback(Wrapper):
             await finished(self.inner.write(batch))
         except SinkError as error:
             await self._fall_back(batch, error)
+
+    def rescue(self, batch: Batch) -> bool:
+        """Give events that the sink inside was not given in time to the other one; tell whether it has taken them."""
+        done = self._target.rescue(batch)
+        self.figures["fell_back"] += len(batch) if done else 0
+        return done
 
     async def close(self) -> None:
         """Close both."""

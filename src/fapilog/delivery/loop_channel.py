@@ -113,7 +113,7 @@ class LoopChannel:
         """Drop what the task has not begun to write."""
         with self._lock:
             pieces = self._buffer.clear()
-        self.books.drop(pieces, reason)
+        self.books.abandon(pieces, lambda: self._buffer.join(pieces), reason)
 
     async def close(self) -> None:
         """End the task, cancelling writes that are under way, and close the sink."""

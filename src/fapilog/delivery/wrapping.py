@@ -161,6 +161,11 @@ class Plain(Wrapper):
         """
         at_once(self.inner.write(batch))
 
+    def rescue(self, batch: Batch) -> bool:
+        """Let the wrapper inside give events elsewhere for which there is no more time; tell whether it could."""
+        rescue = getattr(self.inner, "rescue", None)
+        return rescue is not None and bool(rescue(batch))
+
 
 def sensible(error: SinkError, count: int) -> SinkError:
     """Return a sink's error about a batch of so many events, or one without what makes no sense in it.

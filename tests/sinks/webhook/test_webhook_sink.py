@@ -58,7 +58,7 @@ def _numbers(receiver):
 async def test_contract(check, server, batch):
     """A webhook is a sink, with one call an event or a batch."""
     options = WebhookOptions(server.url, SECRET, min_level="DEBUG", batch=batch)
-    path = server._folder / "events.jsonl"
+    path = server.folder / "events.jsonl"
     await check(SinkTarget(lambda: WebhookSink(options), lambda: path.read_bytes().splitlines(keepends=True)))
 
 

@@ -184,7 +184,8 @@ class RedisSink:
             )
         except SinkError as raised:
             error = raised
-        except (RedisError, OSError, ValueError) as raised:
+        except (RedisError, OSError, ValueError, AttributeError) as raised:
+            # A transport that was closed under the client has no loop any more, and asyncio falls over that.
             error = sink_error(raised, self._address.shown, opening=opening)
         finally:
             self._last_error = "" if error is None else str(error)
