@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 import fapilog
+from fapilog import LoggerBuilder
 from fapilog.config.options import Options
 from fapilog.delivery import Route
 from fapilog.errors import ConfigError
+from fapilog.protocols import Batch
 from fapilog.sinks.memory import MemorySink
 from fapilog.testing import FailingSink, RecordingSink
 
@@ -282,3 +284,21 @@ def test_options_are_a_value() -> None:
     """Equal if they say the same, whichever road they came."""
     assert Options() == Options(sources={"level": "FAPILOG_LEVEL"})
     assert "secret" not in repr(Options(context={"password": "secret"}, name="secret"))
+
+
+def test_what_is_spooled_has_an_id_whether_the_sink_asks_or_not(tmp_path: Path) -> None:
+    """A copy that comes after a restart is told by it; without a spool a sink that does not ask gets none."""
+
+    class Own(RecordingSink):
+        async def write(self, batch: Batch) -> None:  # type: ignore[override]
+            super().write(batch)
+
+    plain, spooled = Own("plain"), Own("spooled")
+    for sink, builder in ((plain, LoggerBuilder()), (spooled, LoggerBuilder().with_spool(tmp_path))):
+        logger = builder.add_sink(sink).with_name(sink.name).build()
+        logger.info("m")
+        logger.drain()
+
+    assert "event_id" not in plain.events[0]
+    assert spooled.events[0]["event_id"].endswith("-0")
+    assert b'"event_id":' in spooled.lines[0]

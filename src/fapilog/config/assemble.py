@@ -76,7 +76,8 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
     deliver = _Delivery(options, _target(options, sinks, formats, levels), JsonFormat(levels, resource), diagnostics)
     if options.spool is not None and not any(_is_fed(sink) for sink in sinks):
         diagnostics.report("spool", "no sink uses it: it is for remote sinks and others that are asynchronous")
-    forms = {sink.name: _form(sink, formats) for sink in sinks}
+    spooled = options.spool is not None
+    forms = {sink.name: _form(sink, formats, numbered=spooled and _is_fed(sink)) for sink in sinks}
     outputs = [Output(_delivered(sink, forms[sink.name], deliver), forms[sink.name]) for sink in sinks]
     thresholds = parse_directives(options.level, levels.number, options.sources.get("level", "with_level(level)"))
     parts = EngineParts(
@@ -136,11 +137,17 @@ def _adaptive(options: Options, levels: LevelTable) -> AdaptiveOptions | None:
     return replace(options.adaptive, shed=levels.number(options.adaptive.shed, where))
 
 
-def _form(sink: Sink, formats: Formats) -> Format | None:
-    """Return what makes the lines of a sink, shared by all sinks of the format; None if it reads dicts only."""
+def _form(sink: Sink, formats: Formats, *, numbered: bool = False) -> Format | None:
+    """Return what makes the lines of a sink, shared by all sinks of the format; None if it reads dicts only.
+
+    Args:
+        sink: The sink.
+        formats: What there is.
+        numbered: Whether its events have ids although it does not ask for them.
+    """
     name = getattr(sink, "format", "json")
     form = None if name is None else formats.named(name)
-    return Numbered(form) if getattr(sink, "event_ids", False) else form
+    return Numbered(form) if numbered or getattr(sink, "event_ids", False) else form
 
 
 def _target(options: Options, sinks: list[Sink], formats: Formats, levels: LevelTable) -> Target | None:
@@ -166,7 +173,7 @@ def _target(options: Options, sinks: list[Sink], formats: Formats, levels: Level
         sink = named[options.fallback.to]
         sinks.remove(sink)
         waits = inspect.iscoroutinefunction(sink.write)
-        if not sinks or (waits and not all(inspect.iscoroutinefunction(other.write) for other in sinks)):
+        if not sinks or (waits and not all(_is_fed(other) for other in sinks)):
             allowed = "a sink beside others" if not sinks else "a synchronous sink, as some of the others are"
             raise ConfigError.wrong(where, options.fallback.to, allowed)
     return Target(sink, _form(sink, formats))

@@ -3,7 +3,7 @@
     write ─► append to the spool ─► returns: the batch is safe          (order kept, in segments, within a quota)
                      │
                      ▼
-    _pump:    read the oldest ─► the sink inside, as often as it takes ─► acknowledge ─► its segment is deleted
+    _feed:    read the oldest ─► the sink inside, as often as it takes ─► acknowledge ─► its segment is deleted
 
 Every batch goes this way, also while the receiver is well, so that there is one order and one way to recover. A batch
 that was sent and not acknowledged yet when the process ended is sent again at the next start: at least once, and each
@@ -21,6 +21,7 @@ import orjson
 from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, SPOOLED
 from fapilog.delivery.batches import batch_of
 from fapilog.delivery.buffer import BatchOptions
+from fapilog.delivery.identity import Numbered
 from fapilog.delivery.limits import Limits
 from fapilog.delivery.loop_channel import first_of
 from fapilog.delivery.plugin import MISCONFIGURED_SECONDS, REOPEN_SECONDS, outcome
@@ -130,7 +131,7 @@ class Spooling(Wrapper):
         """Append the batch; if the disk is full, wait for room, as nothing is lost by that.
 
         Raises:
-            SpoolFullError: If the quota is used up and its policy is to refuse.
+            SinkError: If the quota is used up and its policy is to refuse, counted as ``spool_full``.
         """
         parts = deque(_parts(self._records(batch), self._store.append_bytes))
         refused: list[int] = []
@@ -299,8 +300,8 @@ class Spooling(Wrapper):
 
     def _holds_records(self) -> bool:
         """Tell whether the sink's own lines are what is kept on disk."""
-        form = self._form
-        return form is not None and form.name.partition("+")[0] == self._record_form.name and form.reshape is None
+        form = self._form.base if isinstance(self._form, Numbered) else self._form
+        return form is not None and form.name == self._record_form.name and form.reshape is None
 
 
 def _parts(records: Sequence[bytes], most: int) -> Iterator[Sequence[bytes]]:
