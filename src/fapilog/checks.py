@@ -47,3 +47,12 @@ def texts(values: Any, where: str) -> tuple[str, ...]:
     for value in found:
         text(value, where)
     return found
+
+
+def paths(values: Any, where: str) -> tuple[str, ...]:
+    """Return paths such as ``/health``, or prefixes ended by ``*`` such as ``/static/*``, as a tuple."""
+    found = texts(values, where)
+    for path in found:
+        if not path.startswith(("/", "*")) or "*" in path[:-1]:
+            raise ConfigError.wrong(where, path, 'a path such as "/health", or a prefix ended by * such as "/static/*"')
+    return found

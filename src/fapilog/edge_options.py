@@ -63,21 +63,17 @@ class AsgiOptions:
             ConfigError: If one cannot be used.
         """
         for name, where in (
-            ("skip_paths", "skip_paths(*paths)"),
             ("include_headers", "include_headers(*names)"),
             ("trusted_proxies", "with_trusted_proxies(*networks)"),
         ):
             object.__setattr__(self, name, checks.texts(getattr(self, name), where))
+        object.__setattr__(self, "skip_paths", checks.paths(self.skip_paths, "skip_paths(*paths)"))
         checks.flag(self.request_id, "with_request_id(enabled)")
         checks.flag(self.accept_request_id, "with_request_id(accept)")
         checks.flag(self.access_log, "with_access_log(enabled)")
         checks.flag(self.flush_each_request, "flush_each_request(enabled)")
         _check_headers("with_request_id(header)", (self.request_id_header,))
         _check_headers("include_headers(*names)", self.include_headers)
-        for path in self.skip_paths:
-            if not path.startswith(("/", "*")) or "*" in path[:-1]:
-                allowed = 'a path such as "/health", or a prefix ended by * such as "/static/*"'
-                raise ConfigError.wrong("skip_paths(*paths)", path, allowed)
         checks.share(self.sample_rate, "sample_rate(rate)")
         networks(self.trusted_proxies)
         _check_level(self.level, "with_access_log(level)")

@@ -110,4 +110,4 @@ def is_text(line: Line) -> bool:
     return line.unit == "text" and line.option != "preset"
 
 
-CODE_ONLY = ("sinks", *STAGES)
+CODE_ONLY = IN_CODE_ONLY

@@ -61,6 +61,8 @@ SAID: dict[str, Any] = {
     },
     "fallback": {"to": "other/fallback.log"},
     "adaptive": {"max_batch": 4, "max_in_flight": 2, "shed": "INFO"},
+    "tracing": {"links": True, "baggage": ["tenant"], "skip_paths": ["/health", "/static/*"]},
+    "metrics": {"otel": False, "prometheus": True},
     "plugins": {
         "sinks": [], "filters": [], "enrichers": [], "redactors": [], "processors": [], "allow": ["x"], "deny": ["y"],
     },
@@ -80,6 +82,8 @@ def told(builder):
             "spool", max_bytes="4 MB", full="refuse", segment_bytes="64 KB", sync="always", sync_seconds=2
         )
         .with_fallback("other/fallback.log").with_adaptive(max_batch=4, max_in_flight=2, shed="INFO")
+        .with_tracing(links=True, baggage=["tenant"], skip_paths=["/health", "/static/*"])
+        .with_metrics(otel=False, prometheus=True)
         .add_stdout("json", name="stdout")
         .add_file(
             "logs/app.log", max_bytes="70 KB", interval="1d", max_files=50, max_total_bytes="1 MB", compress=False,

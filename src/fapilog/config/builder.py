@@ -11,10 +11,11 @@ from fapilog.config.resolve import resolve
 from fapilog.config.sinks import SinkMethods
 from fapilog.config.stages import StageMethods
 from fapilog.config.store_sinks import StoreSinkMethods
+from fapilog.config.telemetry import TelemetryMethods
 from fapilog.errors import ConfigError
 
 
-class OptionsBuilder(SinkMethods, RemoteSinkMethods, StoreSinkMethods, DeliveryMethods, StageMethods):
+class OptionsBuilder(SinkMethods, RemoteSinkMethods, StoreSinkMethods, DeliveryMethods, StageMethods, TelemetryMethods):
     """What all builders share. Not thread-safe; may be built from more than once.
 
     A wrong value raises :class:`fapilog.errors.ConfigError` at the method or at ``build()``.

@@ -32,6 +32,7 @@ from fapilog.filters.dedupe import DedupeOptions
 from fapilog.filters.first_seen import FirstSeenOptions
 from fapilog.filters.rate_limit import RateLimitOptions
 from fapilog.filters.sampling import SamplingOptions
+from fapilog.otel.options import MetricsOptions, TracingOptions
 from fapilog.plugins import PluginOptions
 from fapilog.processors.schema import schema_named
 from fapilog.processors.size_guard import SizeGuardOptions
@@ -42,6 +43,8 @@ from fapilog.units import parse_duration
 ADDING = frozenset({"redaction"})
 """Parts whose lists add up: what one layer hides no other shows by accident."""
 STAGES = ("filters", "enrichers", "redactors", "processors")
+IN_CODE_ONLY = ("sinks", *STAGES, "tracer_provider", "meter_provider")
+"""What no variable can say."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,6 +85,10 @@ class Options:
         spool: Where events wait for the receivers of asynchronous sinks; default in memory.
         fallback: Where goes what the sinks could not deliver; default nowhere.
         adaptive: How batches grow and low levels are shed under pressure; default not.
+        tracing: How logs and spans point at each other; default each event has the ids of the active span, no more.
+        tracer_provider: Where spans are made; default the global one.
+        metrics: How the figures are published; default not.
+        meter_provider: Where; default the global one.
         plugins: Sinks and stages of other distributions, by name.
         preset: The name of the preset that this began with.
         sources: Which variables or settings the values came from; what is not in it came from code.
@@ -120,6 +127,10 @@ class Options:
     spool: SpoolOptions | None = None
     fallback: FallbackOptions | None = None
     adaptive: AdaptiveOptions | None = None
+    tracing: TracingOptions | None = None
+    tracer_provider: Any = None
+    metrics: MetricsOptions | None = None
+    meter_provider: Any = None
     plugins: PluginOptions = PluginOptions()
     preset: str = "minimal"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -141,6 +152,7 @@ class Options:
         if not isinstance(self.context, Mapping) or not all(isinstance(key, str) for key in self.context):
             raise ConfigError.hidden("with_context(**fields)", self.context, "fields by name")
         _check_objects(self)
+        _check_providers(self)
 
     def __repr__(self) -> str:
         """Show what differs from the defaults, without any text that could be a secret."""
@@ -217,6 +229,17 @@ def _check_objects(options: Options) -> None:
             if not callable(stage) or inspect.iscoroutinefunction(stage):
                 where = f"with_{kind.removesuffix('s')}(*{kind})"
                 raise ConfigError.wrong(where, stage, "something that can be called with an event, not asynchronous")
+
+
+def _check_providers(options: Options) -> None:
+    """Check what only code can give: the providers of OpenTelemetry."""
+    for name, method, factory in (
+        ("tracer_provider", "with_tracing", "get_tracer"),
+        ("meter_provider", "with_metrics", "get_meter"),
+    ):
+        provider = getattr(options, name)
+        if provider is not None and not callable(getattr(provider, factory, None)):
+            raise ConfigError.hidden(f"{method}({name})", provider, f"a provider of OpenTelemetry, with {factory}()")
 
 
 def _part(name: str, present: Any, value: Any) -> Any:

@@ -12,7 +12,7 @@ from fapilog.config import environment
 from fapilog.config.environment import Said
 from fapilog.config.explaining import explain
 from fapilog.config.layers import Layer, layered, standard_level
-from fapilog.config.options import ADDING, STAGES, Options, added, check_names, missing, part_of, sink_name
+from fapilog.config.options import ADDING, IN_CODE_ONLY, Options, added, check_names, missing, part_of, sink_name
 from fapilog.config.parts import KINDS, FileOptions, SinkChoice, StdoutOptions, kind_of
 from fapilog.config.showing import show
 from fapilog.delivery.breaker import BreakerOptions
@@ -33,6 +33,7 @@ from fapilog.filters.dedupe import DedupeOptions
 from fapilog.filters.first_seen import FirstSeenOptions
 from fapilog.filters.rate_limit import RateLimitOptions
 from fapilog.filters.sampling import SamplingOptions
+from fapilog.otel.options import MetricsOptions, TracingOptions
 from fapilog.plugins import PluginOptions
 from fapilog.processors.size_guard import SizeGuardOptions
 from fapilog.protocols import Enricher, Filter, Processor, Redactor
@@ -46,9 +47,6 @@ from fapilog.sinks.postgres.options import PostgresOptions
 from fapilog.sinks.redis.options import RedisOptions
 from fapilog.sinks.sqlite.options import SqliteOptions
 from fapilog.sinks.webhook.options import WebhookOptions
-
-_IN_CODE_ONLY = ("sinks", *STAGES)
-
 
 with warnings.catch_warnings():
     # pydantic still has a deprecated method of this name.
@@ -117,6 +115,10 @@ class Settings(_Schema):
     spool: SpoolOptions | None = None
     fallback: FallbackOptions | None = None
     adaptive: AdaptiveOptions | None = None
+    tracing: TracingOptions | None = None
+    tracer_provider: Any = None
+    metrics: MetricsOptions | None = None
+    meter_provider: Any = None
     plugins: PluginOptions = PluginOptions()
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -216,7 +218,7 @@ def hints_of_settings() -> dict[str, Any]:
     """Return the types of the other settings that a variable can say."""
     parts = parts_of_settings()
     fields = Settings.model_fields
-    return {name: fields[name].annotation for name in fields if name not in parts and name not in _IN_CODE_ONLY}
+    return {name: fields[name].annotation for name in fields if name not in parts and name not in IN_CODE_ONLY}
 
 
 def _put_on_top(said: Said, values: Mapping[str, Any], parts: Mapping[str, type]) -> None:

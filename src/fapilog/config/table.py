@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from fapilog.config.environment import variable_of
-from fapilog.config.options import STAGES, Options, merge, missing
+from fapilog.config.options import IN_CODE_ONLY, Options, merge, missing
 from fapilog.config.presets import preset
 from fapilog.config.settings import Settings, parts_of_settings
 from fapilog.errors import ConfigError
@@ -115,7 +115,7 @@ def _plain(parts: Mapping[str, type]) -> Iterator[Line]:
     }
     for name, hint in hints.items():
         if name not in parts:
-            variable = "" if name in ("sinks", *STAGES) else variable_of(name)
+            variable = "" if name in IN_CODE_ONLY else variable_of(name)
             default = (
                 "" if name == "sinks" else _shown(Settings.model_fields[name].get_default(call_default_factory=True))
             )

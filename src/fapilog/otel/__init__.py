@@ -1,0 +1,1 @@
+"""OpenTelemetry: logs, spans and metrics that point at each other; ``docs/otel.md`` tells how."""
