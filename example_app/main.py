@@ -18,6 +18,7 @@ from example_app.routes import api
 from example_app.settings import ShopSettings, error_file
 from example_app.store import OutOfStockError, Store, UnknownProductError
 from example_app.supplier import watch_supplier
+from example_app.telemetry import SERVICE, exports, start_tracing
 from example_app.updates import OrderUpdates
 from fapilog import get_async_logger, get_logger
 from fapilog.delivery import Route
@@ -25,6 +26,7 @@ from fapilog.fastapi import FastAPIBuilder
 
 log = get_logger(__name__)
 settings = ShopSettings.from_environment()
+tracing = start_tracing()
 
 
 @asynccontextmanager
@@ -36,8 +38,10 @@ async def open_shop(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with background(watch_supplier()):
             yield {"store": store, "updates": OrderUpdates()}
         log.info("Shop closed")
-    if settings.report_folder is not None:
-        await leave_drain_report(settings.report_folder)
+    if settings.report_folder is not None or tracing is not None:
+        await drain(settings.report_folder)
+    if tracing is not None:
+        await asyncio.to_thread(tracing.shutdown)
 
 
 @asynccontextmanager
@@ -52,13 +56,16 @@ async def background(work: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
             await task
 
 
-async def leave_drain_report(folder: Path) -> None:
-    """Deliver everything and keep the figures, for somebody who counts.
+async def drain(folder: Path | None) -> None:
+    """Deliver everything, and keep the figures for somebody who counts.
 
-    fapilog's lifespan drains anyway; it is done here once more by hand because the result is wanted.
+    fapilog's lifespan drains anyway; it is done here once more by hand because the result is wanted, and because the
+    spans around the last deliveries have to be there before tracing ends.
     """
     logger = await get_async_logger(__name__)
     result = await logger.drain()
+    if folder is None:
+        return
     report = folder / f"drain-{os.getpid()}.json"
     await asyncio.to_thread(report.write_text, json.dumps(result._asdict()), encoding="utf-8")
 
@@ -67,7 +74,11 @@ def logging_setup() -> FastAPIBuilder:
     """Say which events there are, what is hidden in them, and where they go."""
     builder = (
         FastAPIBuilder()
-        .with_service(name="shop", version="1.0", env="demo")
+        .with_service(
+            name=SERVICE["service.name"],
+            version=SERVICE["service.version"],
+            env=SERVICE["deployment.environment.name"],
+        )
         # Of a look at the products the completion event says all there is to say.
         .with_level("info,example_app.routes.products=warning")
         # One line and a sum for what is said over and over. Each request and order speaks for itself.
@@ -78,15 +89,22 @@ def logging_setup() -> FastAPIBuilder:
         .include_headers("x-customer")
         .skip_paths("/backoffice/health")
         .with_debug_route(token=settings.debug_token)
+        # Logs, spans and metrics that point at each other; without a collector the ids and figures are there as well.
+        .with_tracing(links=True)
+        .with_metrics()
         .capture_stdlib()
         .add_stdout(format=settings.log_format)
     )
+    everything = ["stdout"]
+    if exports():
+        builder = builder.add_otlp()
+        everything.append("otlp")
     if settings.log_file is None:
         return builder
     return (
         builder.add_file(settings.log_file)
         .add_file(error_file(settings.log_file), name="errors")
-        .with_routing(Route(("stdout", "file")), Route("errors", levels=("ERROR", "CRITICAL")))
+        .with_routing(Route([*everything, "file"]), Route("errors", levels=("ERROR", "CRITICAL")))
     )
 
 

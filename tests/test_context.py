@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fapilog.carry import carry_context
 from fapilog.context import (
     OUTSIDE,
     RequestContext,
     Scope,
-    _reset,
     bind_context,
-    carry_context,
     clear_context,
     context_scope,
     current,
+    reset,
     unbind_context,
 )
 
@@ -36,7 +36,7 @@ def request_scope(request: RequestContext) -> Iterator[None]:
     try:
         yield
     finally:
-        _reset(current, token)
+        reset(current, token)
 
 
 def bound() -> dict[str, Any]:

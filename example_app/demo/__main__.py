@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from websockets.exceptions import WebSocketException
 
-from example_app.demo import checks, traffic
+from example_app.demo import checks, collector, traces, traffic
 from example_app.demo.server import DEBUG_TOKEN, DemoFailedError, ShopServer
 from example_app.settings import error_file
 
@@ -42,8 +42,17 @@ def main() -> int:
 
 async def run(folder: Path) -> str:
     """Do all of it in ``folder`` and return the closing line."""
+    missing = collector.why_not()
+    if missing is not None:
+        return await run_shop(folder, None, f"left out: {missing}")
+    async with collector.Collector(folder) as rotel:
+        return await run_shop(folder, rotel)
+
+
+async def run_shop(folder: Path, rotel: collector.Collector | None, left_out: str = "") -> str:
+    """Drive the shop, stop it, show and check what it left; with a collector that it exports to, or without."""
     heading("The shop under uvicorn: one request of each kind, and its log")
-    async with ShopServer(folder) as server:
+    async with ShopServer(folder, collector=rotel.endpoint if rotel else None) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=traffic.REQUEST_SECONDS, trust_env=False) as client:
             answers = await traffic.take_tour(client)
             await server.saw("websocket_closed")  # the last line of the tour
@@ -57,8 +66,11 @@ async def run(folder: Path) -> str:
         server.showing = True
         await server.stop()
         drain = json.loads(server.drain_report().read_text(encoding="utf-8"))
+    if rotel is not None:
+        await rotel.stop()
     events = checks.read_events(server.log_file)
     show_request(server.log_file)
+    show_traces(events, rotel, left_out)
     show_figures(figures.json())
     heading("The drain result")
     show_mapping({key: value for key, value in drain.items() if key != "sinks"})
@@ -85,6 +97,18 @@ def show_request(log_file: Path) -> None:
     heading(f"The {len(found)} JSON lines of request {SHOWN_REQUEST!r}")
     for line in found:
         say(line)
+
+
+def show_traces(events: Sequence[checks.Event], rotel: collector.Collector | None, left_out: str) -> None:
+    """Check and print what came out of the collector: everything is counted, one request is shown."""
+    heading(f"Request {SHOWN_REQUEST!r} in the output of the collector")
+    if rotel is None:
+        say(f"  {left_out}")
+        return
+    records, spans = traces.check_collected(events, rotel.receiver)
+    for line in traces.story(SHOWN_REQUEST, events, rotel.receiver):
+        say(line)
+    say(f"  in all: {records} log records, the same as the log file's {len(events)}, and {spans} spans")
 
 
 def show_stages(log_file: Path, events: Sequence[checks.Event]) -> None:

@@ -33,8 +33,14 @@ class ShopServer:
         lines_seen: How many lines it has printed.
     """
 
-    def __init__(self, folder: Path, *, showing: bool = True) -> None:
-        """Choose a free port and files in ``folder``; nothing is started yet."""
+    def __init__(self, folder: Path, *, showing: bool = True, collector: str | None = None) -> None:
+        """Choose a free port and files in ``folder``; nothing is started yet.
+
+        Args:
+            folder: Where its files are.
+            showing: Whether its output is passed on to ours.
+            collector: Where it exports log records and spans to over OTLP; None exports nothing.
+        """
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = folder / "shop.jsonl"
@@ -42,6 +48,7 @@ class ShopServer:
         self.lines_seen = 0
         self._lines_shown = 0
         self._folder = folder
+        self._collector = collector
         self._output = ""
         self._printed = asyncio.Event()
         self._relay: asyncio.Task[None] | None = None
@@ -120,18 +127,16 @@ class ShopServer:
         }
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
             own["FORCE_COLOR"] = "1"  # the shop writes into our pipe, we write to the terminal
-        return {**os.environ, **own}
+        if self._collector is not None:
+            own["OTEL_EXPORTER_OTLP_ENDPOINT"] = self._collector
+        # What the demo says must not depend on, or reach, the collector of whoever runs it.
+        rest = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+        return {**rest, **own}
 
     async def _accepts(self) -> bool:
         if self._process.returncode is not None:
             raise DemoFailedError(f"the shop ended at start with status {self._process.returncode}")
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except ConnectionRefusedError:
-            return False
-        writer.close()
-        await writer.wait_closed()
-        return True
+        return await accepts(self.port)
 
     async def _pass_output_on(self) -> None:
         if self._process.stdout is None:
@@ -154,6 +159,17 @@ class ShopServer:
             await self._process.wait()
         if self._relay is not None:
             await self._relay
+
+
+async def accepts(port: int) -> bool:
+    """Tell whether something on the loopback accepts connections on ``port``."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, WebSocket, WebSoc
 
 from example_app.dependencies import CustomerDep, LoggerDep, StoreDep, UpdatesDep
 from example_app.models import NewOrder, Order, OrderItem, OrderUpdate
-from fapilog import get_logger
+from fapilog import carry_context, get_logger
 from fapilog.asgi import annotate
 
 router = APIRouter(prefix="/orders", tags=["orders"])
@@ -26,12 +26,12 @@ async def create_order(
     logger: LoggerDep,
     background: BackgroundTasks,
 ) -> Order:
-    """Take an order; the receipt goes out after the answer."""
+    """Take an order; the receipt goes out after the answer, in a trace of its own that is linked to this one."""
     placed = await asyncio.to_thread(store.place_order, customer, order.items)
     listeners = updates.publish(OrderUpdate(order_id=placed.id, status="placed"))
     annotate(order_id=placed.id, total_cents=placed.total_cents)
     await logger.info("Order placed", order_id=placed.id, items=len(order.items), listeners=listeners)
-    background.add_task(send_receipt, placed.id, order.email)
+    background.add_task(carry_context(send_receipt, link=True), placed.id, order.email)
     return placed
 
 

@@ -17,8 +17,9 @@ from fapilog._runtime import (
     set_level,
 )
 from fapilog._version import __version__
+from fapilog.carry import carry_context
 from fapilog.coerce import Sensitive
-from fapilog.context import bind_context, carry_context, clear_context, context_scope, unbind_context
+from fapilog.context import bind_context, clear_context, context_scope, unbind_context
 from fapilog.drain_result import DrainResult
 from fapilog.logger.aio import AsyncLoggerFacade
 from fapilog.logger.sync import SyncLoggerFacade
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fapilog.builders import AsyncLoggerBuilder, LoggerBuilder
     from fapilog.config.presets import list_presets
     from fapilog.config.settings import Settings
+    from fapilog.otel.links import span_link
 
 __all__ = [
     "AsyncLoggerBuilder",
@@ -49,6 +51,7 @@ __all__ = [
     "runtime",
     "runtime_async",
     "set_level",
+    "span_link",
     "unbind_context",
 ]
 
@@ -57,6 +60,7 @@ _LATE = {
     "LoggerBuilder": "fapilog.builders",
     "Settings": "fapilog.config.settings",
     "list_presets": "fapilog.config.presets",
+    "span_link": "fapilog.otel.links",
 }
 
 

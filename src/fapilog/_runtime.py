@@ -17,9 +17,9 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fapilog.diagnostics import attempt, describe
@@ -28,34 +28,16 @@ from fapilog.event import Origin
 from fapilog.levels import LevelTable
 from fapilog.logger.aio import AsyncLoggerFacade
 from fapilog.logger.sync import SyncLoggerFacade
+from fapilog.logger.unbound import Unbound
 
 if TYPE_CHECKING:
     from fapilog.config.builder import OptionsBuilder
     from fapilog.config.options import Options
+    from fapilog.config.publishing import Publishing
     from fapilog.config.settings import Settings
     from fapilog.engine.engine import Engine
-
-
-class _Unbound:
-    """The intake of loggers that have no engine yet: the first event builds the default one."""
-
-    def __init__(self, levels: LevelTable) -> None:
-        self.items: deque[Any] = deque()
-        self.limit = 0
-        self.span_key = ""
-        self.levels = levels
-
-    def current_context(self) -> dict[str, Any]:
-        return {}
-
-    def copy_fields(self, fields: Mapping[str, Any]) -> None:
-        """Leave it: the copy is made once there is an engine."""
-
-    def bind(self, origin: Origin) -> None:
-        default_engine().adopt([origin])
-
-    def admit(self, record: tuple[Any, ...], *, may_await: bool) -> Awaitable[None] | None:
-        return default_engine().queue.admit(record, may_await=may_await)
+    from fapilog.metrics.http import HttpDurations
+    from fapilog.metrics.points import Family
 
 
 class _State:
@@ -64,7 +46,7 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.levels = LevelTable()
-        self.unbound = _Unbound(self.levels)
+        self.unbound = Unbound(self.levels, lambda: default_engine())  # noqa: PLW0108 - not defined yet
         self.origins: dict[str, Origin] = {}
         self.engines: weakref.WeakSet[Engine] = weakref.WeakSet()
         self.options: weakref.WeakKeyDictionary[Engine, Options] = weakref.WeakKeyDictionary()
@@ -73,6 +55,14 @@ class _State:
         self.lent: list[Engine] = []
         self.catching: set[Engine] = set()
         self.finalize_pid = 0
+        self.watched: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    @cached_property
+    def metrics(self) -> "Publishing":
+        # Two threads may come here at once: what the first one made is for both.
+        made = _load("fapilog.config.publishing").Publishing(self.engines)
+        shared: Publishing = vars(self).setdefault("metrics", made)
+        return shared
 
 
 _state = _State()
@@ -108,12 +98,35 @@ def build_engine(options: "Options") -> "Engine":
     Raises:
         ConfigError: If an option cannot be used.
     """
-    engine: Engine = _load("fapilog.config.assemble").build_engine(options, _state.levels)
-    engine.on_start = _engine_starts
     with _state.lock:
+        name = _state.metrics.free_name(options.name)
+        on_delivery = _state.metrics.publish(options, name)
+        engine: Engine = _load("fapilog.config.assemble").build_engine(options, _state.levels, name, on_delivery)
+        engine.on_start = _engine_starts
         _state.engines.add(engine)
         _state.options[engine] = options
+        _state.metrics.add(engine, name, options)
     return engine
+
+
+def metrics() -> "list[Family]":
+    """Return the figures of the engines that publish any, of all if none does, and the durations of requests."""
+    return _state.metrics.families()
+
+
+def http_durations() -> "HttpDurations":
+    """Return where the durations of requests are counted for Prometheus; the same one as long as the process lives."""
+    return _state.metrics.http
+
+
+def watch_spans(provider: Any) -> None:
+    """Have spans of a provider of OpenTelemetry's SDK tell requests which exceptions are on them already; once."""
+    add = getattr(provider, "add_span_processor", None)
+    with _state.lock:
+        if add is None or provider in _state.watched:
+            return
+        _state.watched.add(provider)
+    add(_load("fapilog.otel.exceptions").RecordedExceptions())
 
 
 def build_logger(options: "Options") -> SyncLoggerFacade:
@@ -304,19 +317,15 @@ def _lead_here(engine: "Engine | None") -> None:
 def _built(options: "Options") -> "Engine":
     engine = build_engine(options)
     with _state.lock:
-        first = _state.configured is None
-        if first:
-            _become_default(engine)
+        if _state.configured is not None:
+            return engine
+        former, _state.implicit = _state.implicit, None
+        _state.configured = engine
+        if not _state.lent:
+            _lead_here(engine)
+        if former is not None:
+            former.begin_drain()
     return engine
-
-
-def _become_default(engine: "Engine") -> None:
-    former, _state.implicit = _state.implicit, None
-    _state.configured = engine
-    if not _state.lent:
-        _lead_here(engine)
-    if former is not None:
-        former.begin_drain()
 
 
 def _configured_engine(preset: str | None, settings: "Settings | None") -> "Engine":
@@ -382,12 +391,10 @@ def _after_fork() -> None:
     _state.lock = threading.RLock()
     for engine in list(_state.engines):
         engine.after_fork()
+    if "metrics" in vars(_state):
+        _state.metrics.after_fork()
 
 
-def _hook(register: Callable[..., Any] | None) -> None:
-    atexit.register(_at_exit)
-    if register is not None:
-        register(after_in_child=_after_fork)
-
-
-_hook(getattr(os, "register_at_fork", None))
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

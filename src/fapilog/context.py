@@ -14,17 +14,54 @@ here is thread-safe; a forked child keeps the context that the forking thread ha
 
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token, copy_context
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from fapilog.coerce import to_plain_fields
+from fapilog.diagnostics import attempt
 from fapilog.event import IDENTITY_KEYS
 
 _CO_COROUTINE = 0x80
+_SUPPRESSION = "suppress_instrumentation"
+_SUPPRESSION_KEYS = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+"""Where ``opentelemetry.context`` keeps the names under which newer instrumentations look for the same."""
+_MOST_ERRORS = 8
+_MOST_RECORDED = 64
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class SpanNotes:
+    """What is known of a request that its server span will tell. Of no use once the span has ended.
+
+    Thread-safe as far as the interpreter lock goes: a count is one operation on a dict of integers.
+
+    Attributes:
+        levels: How many events were logged at each level number.
+        errors: Exceptions that were logged at ERROR or above, with the time; at most eight.
+        recorded: Type and message of the exceptions that are on a span already; at most 64.
+    """
+
+    __slots__ = ("errors", "levels", "recorded")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.levels: defaultdict[int, int] = defaultdict(int)
+        self.errors: list[tuple[BaseException, int]] = []
+        self.recorded: set[tuple[str, str]] = set()
+
+    def note_error(self, error: BaseException, time_ns: int) -> None:
+        """Keep an exception that was logged; it and its frames live as long as the request."""
+        if len(self.errors) < _MOST_ERRORS and not any(known is error for known, _ in self.errors):
+            self.errors.append((error, time_ns))
+
+    def note_recorded(self, key: tuple[str, str]) -> None:
+        """Note that an exception is on a span."""
+        if len(self.recorded) < _MOST_RECORDED:
+            self.recorded.add(key)
 
 
 class RequestContext:
@@ -33,14 +70,18 @@ class RequestContext:
     Attributes:
         shared: Fields on every event of the request; replaced as a whole.
         noted: Fields for the completion event; replaced as a whole.
+        notes: What log calls leave for the server span; None while nobody has asked for it.
+        traced: Whether ``shared`` has the ids of the server span, so that those of no other span belong there.
     """
 
-    __slots__ = ("_lock", "noted", "shared")
+    __slots__ = ("_lock", "noted", "notes", "shared", "traced")
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
         """Start with the request's identity: ``request_id`` and, from the headers, trace ids."""
         self.shared: dict[str, Any] = dict(identity)
         self.noted: dict[str, Any] = {}
+        self.notes: SpanNotes | None = None
+        self.traced = False
         self._lock = threading.RLock()
 
     def note(self, fields: Mapping[str, Any]) -> None:
@@ -124,8 +165,32 @@ def clear_context() -> None:
 
 
 def enter_own_work() -> None:
-    """Mark this thread as one of an engine or a sink, so that what is logged here cannot feed itself for ever."""
+    """Mark this thread as one of an engine or a sink: what is logged here cannot feed itself for ever.
+
+    No span is active here from now on, and instrumented libraries make none of what a sink does with them.
+    """
     current.set(Scope(_EMPTY, OWN_WORK))
+    # The engine has it loaded before its threads start; without it there is nothing that could make spans.
+    otel = sys.modules.get("opentelemetry.context")
+    if otel is not None:
+        # A broken runtime context is not worth the thread.
+        attempt(_leave_traces, otel)
+
+
+def do_own_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``function`` in this thread, marked as :func:`enter_own_work` does only as long as the call lasts."""
+
+    def marked() -> T:
+        enter_own_work()
+        return function(*args, **kwargs)
+
+    return copy_context().run(marked)
+
+
+def _leave_traces(otel: Any) -> None:
+    """Make a context current that tells instrumentations to do nothing, under each key that some of them look at."""
+    keys = [getattr(otel, name) for name in _SUPPRESSION_KEYS if hasattr(otel, name)]
+    otel.attach(otel.Context(dict.fromkeys([_SUPPRESSION, *keys], True)))
 
 
 class context_scope:  # noqa: N801 - used like a function, as in contextlib
@@ -148,12 +213,12 @@ class context_scope:  # noqa: N801 - used like a function, as in contextlib
 
     def __exit__(self, *_: object) -> None:
         """Restore."""
-        _reset(current, self._tokens.pop())
+        reset(current, self._tokens.pop())
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Return ``function`` so that each call runs in a scope of its own."""
         fields = self._fields
-        if _is_coroutine_function(function):
+        if is_coroutine_function(function):
 
             @wraps(function)
             async def scoped_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -170,36 +235,8 @@ class context_scope:  # noqa: N801 - used like a function, as in contextlib
         return scoped
 
 
-def carry_context(function: Callable[P, T]) -> Callable[P, T]:
-    """Return ``function`` so that it runs in the context of now: bound fields, request and active span.
-
-    For executors, threads and callbacks, which start with an empty context:
-    ``pool.submit(carry_context(work), item)``. Coroutine functions are carried too. The wrapper holds the
-    context, and so the request's objects, for as long as it lives; it may be called often and concurrently.
-    The body of a generator is not carried: it runs later, where it is iterated.
-    """
-    captured = copy_context()
-    if _is_coroutine_function(function):
-
-        @wraps(function)
-        async def carried_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-            tokens = [(variable, variable.set(value)) for variable, value in captured.items()]
-            try:
-                return await cast("Any", function(*args, **kwargs))
-            finally:
-                for variable, token in reversed(tokens):
-                    _reset(variable, token)
-
-        return cast("Callable[P, T]", carried_coroutine)
-
-    @wraps(function)
-    def carried(*args: P.args, **kwargs: P.kwargs) -> T:
-        return captured.copy().run(function, *args, **kwargs)
-
-    return carried
-
-
-def _reset(variable: ContextVar[Any], token: Token[Any]) -> None:
+def reset(variable: ContextVar[Any], token: Token[Any]) -> None:
+    """Give a context variable the value back that it had."""
     try:
         variable.reset(token)
     except ValueError:
@@ -208,7 +245,7 @@ def _reset(variable: ContextVar[Any], token: Token[Any]) -> None:
         return
 
 
-def _is_coroutine_function(function: Any) -> bool:
+def is_coroutine_function(function: Any) -> bool:
     """Tell whether calling ``function`` makes a coroutine; also for objects with an ``async def __call__``."""
     while isinstance(function, partial):
         function = function.func

@@ -15,7 +15,7 @@ from fapilog import _runtime
 from fapilog.asgi.debug.routes import DebugRoute, process_figures
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.routes import RouteOf
-from fapilog.asgi.setup import captures, check_levels, debug_route
+from fapilog.asgi.setup import captures, check_levels, debug_route, with_telemetry
 from fapilog.config.builder import OptionsBuilder
 from fapilog.config.options import Options
 from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions, StdlibOptions
@@ -202,7 +202,9 @@ class Edge:
 
     def wrap(self, app: Any, inner: Any) -> Any:
         """Return ``inner`` with ours around it."""
-        middleware = RequestMiddleware(inner, self._options.asgi, route_of=self._route_of(app))
+        route_of = self._route_of(app)
+        told = with_telemetry(inner, self._options, route_of)
+        middleware = RequestMiddleware(told, self._options.asgi, route_of=route_of)
         if self._debug is None:
             return middleware
         figures = process_figures(self.engine.snapshot, middleware.access.rules.withheld)

@@ -10,6 +10,7 @@ ALLOWED = {
     ("fapilog._runtime", "fapilog.config.resolve"): "the same: what nobody has configured is resolved with it",
     ("fapilog._runtime", "fapilog.config.builder"): "the same: whoever gives a builder has it loaded",
     ("fapilog._runtime", "multiprocessing.util"): "only a child of multiprocessing needs it, and it has it loaded",
+    ("fapilog.carry", "fapilog.otel.links"): "loads opentelemetry; only linked work needs it",
     ("fapilog.errors", "difflib"): "only a wrong name needs it; `import fapilog` stays cheap",
     ("fapilog.sinks.loki.sink", "fapilog.sinks.loki.protobuf_body"): "needs protobuf and cramjam, which JSON does not",
     ("fapilog.plugins", "importlib.metadata"): "loads slowly; only who names a plug-in needs it",

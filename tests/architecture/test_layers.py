@@ -19,7 +19,7 @@ ROWS: dict[int, tuple[str, ...]] = {
         "event", "levels", "protocols", "units",
     ),
     1: ("context", "durable", "metrics", "offload"),
-    2: ("enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),
+    2: ("carry", "enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),
     3: ("delivery", "sinks"),
     4: ("engine",),
     5: ("config", "plugins"),
@@ -49,6 +49,7 @@ USES_BY_ROW: dict[int, frozenset[str]] = {
 
 USES_BY_PART: dict[str, frozenset[str]] = {
     "offload": _rows(0) | {"context"},  # what its thread logs is the toolkit's own work
+    "carry": _rows(0, 1) | {"otel"},  # carried work may be a trace of its own, linked to where it comes from
     "delivery": _rows(0, 1),  # knows only the Sink protocol
     "config": USES_BY_ROW[5] | {"plugins"},
     "asgi": USES_BY_ROW[7] | {"stdlib"},  # decisions/0002: the lifespan takes over the server's loggers

@@ -21,7 +21,9 @@ PUBLIC = {
     "fapilog.testing": {"capture_logs"},
 }  # fmt: skip
 MORE = {
+    "fapilog": {"span_link"},  # issue 5: linked work
     "fapilog.delivery": {"Route", "RoutingOptions"},
+    "fapilog.otel": {"span_link"},
     "fapilog.redaction": {
         "CCPA_PII", "CONTENT_PATTERNS", "CREDENTIALS", "GDPR_PII", "HIPAA_PHI", "PCI_DSS", "PII", "RedactionPreset",
     },

@@ -4,7 +4,7 @@ import inspect
 import re
 from typing import Any
 
-from fapilog.config.options import STAGES
+from fapilog.config.options import IN_CODE_ONLY
 from fapilog.config.settings import Settings
 from fapilog.config.table import EXAMPLES, Line, lines
 from fapilog.fastapi import FastAPIBuilder

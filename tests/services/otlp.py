@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.services.process import free_port
 
@@ -77,14 +79,12 @@ class OtlpServer:
 
     def received_requests(self) -> Iterator[ExportLogsServiceRequest]:
         """Return the requests, in order."""
-        content = self.requests.read_bytes() if self.requests.exists() else b""
-        begin = 0
-        while begin + 4 <= len(content):
-            (length,) = struct.unpack_from(">I", content, begin)
-            body = content[begin + 4 : begin + 4 + length]
-            if len(body) == length:
-                yield ExportLogsServiceRequest.FromString(body)
-            begin += 4 + length
+        return map(ExportLogsServiceRequest.FromString, bodies(self.requests))
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Return all spans that arrived, in order."""
+        found = map(ExportTraceServiceRequest.FromString, bodies(self.requests.with_name("requests.bin.spans")))
+        return [span for request in found for span in spans_of(request)]
 
     def _command(self) -> list[str]:
         where = [str(self.http_port), str(self.grpc_port), str(self.requests)]
@@ -143,6 +143,10 @@ class RotelServer(OtlpServer):
         """Return the requests that the collector made."""
         return self.recorder.received_requests()
 
+    def spans(self) -> list[dict[str, Any]]:
+        """Return the spans that came out of the collector."""
+        return self.recorder.spans()
+
     def wait_for(self, count: int) -> list[dict[str, Any]]:
         """Return what came out of the collector when there are ``count`` events, or after the deadline."""
         deadline = time.monotonic() + QUIET_SECONDS
@@ -188,11 +192,47 @@ def events_of(request: ExportLogsServiceRequest) -> list[dict[str, Any]]:
                         "time_ns": record.time_unix_nano,
                         "trace_id": record.trace_id.hex(),
                         "span_id": record.span_id.hex(),
+                        "flags": record.flags,
                         "event_name": record.event_name,
                         "resource": resource,
                     }
                 )
     return events
+
+
+def spans_of(request: ExportTraceServiceRequest) -> list[dict[str, Any]]:
+    """Return a request's spans as dicts: name, kind, ids, links as pairs of ids, attributes, resource."""
+    return [
+        {
+            "name": span.name,
+            "kind": Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
+            "trace_id": span.trace_id.hex(),
+            "span_id": span.span_id.hex(),
+            "parent": span.parent_span_id.hex(),
+            "state": span.trace_state,
+            "links": [(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
+            "attributes": pairs_of(span.attributes),
+            "events": [event.name for event in span.events],
+            "error": span.status.code == Status.STATUS_CODE_ERROR,
+            "service": pairs_of(resource_spans.resource.attributes).get("service.name"),
+            "resource": pairs_of(resource_spans.resource.attributes),
+        }
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    ]
+
+
+def bodies(file: Path) -> Iterator[bytes]:
+    """Return the requests of a file that are written whole, in order."""
+    content = file.read_bytes() if file.exists() else b""
+    begin = 0
+    while begin + 4 <= len(content):
+        (length,) = struct.unpack_from(">I", content, begin)
+        body = content[begin + 4 : begin + 4 + length]
+        if len(body) == length:
+            yield body
+        begin += 4 + length
 
 
 def pairs_of(pairs: Any) -> dict[str, Any]:

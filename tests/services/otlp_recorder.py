@@ -1,4 +1,7 @@
-"""The recorder of ``tests/services/otlp.py``: ``python otlp_recorder.py HTTP_PORT GRPC_PORT FILE``."""
+"""The recorder of ``tests/services/otlp.py``: ``python otlp_recorder.py HTTP_PORT GRPC_PORT FILE``.
+
+Logs over HTTP and gRPC go to FILE, spans over HTTP to FILE with ``.spans`` appended.
+"""
 
 import gzip
 import os
@@ -15,13 +18,17 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     LogsServiceServicer,
     add_LogsServiceServicer_to_server,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 LOCK = threading.Lock()
+KINDS = {"/v1/logs": (ExportLogsServiceRequest, ""), "/v1/traces": (ExportTraceServiceRequest, ".spans")}
 
 
-def record(file: str, body: bytes) -> None:
+def record(file: str, body: bytes, path: str = "/v1/logs") -> None:
     """Append a request, in one call."""
-    ExportLogsServiceRequest.FromString(body)
+    kind, suffix = KINDS[path]
+    kind.FromString(body)
+    file += suffix
     with LOCK, open(file, "ab", buffering=0) as target:
         target.write(struct.pack(">I", len(body)) + body)
 
@@ -35,12 +42,12 @@ class Http(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
-        if self.path != "/v1/logs" or self.headers["content-type"] != "application/x-protobuf":
-            self._answer(404 if self.path != "/v1/logs" else 415, b"")
+        if self.path not in KINDS or self.headers["content-type"] != "application/x-protobuf":
+            self._answer(415 if self.path in KINDS else 404, b"")
             return
         if self.headers["content-encoding"] == "gzip":
             body = gzip.decompress(body)
-        record(self.file, body)
+        record(self.file, body, self.path)
         self._answer(200, ExportLogsServiceResponse().SerializeToString())
 
     def log_message(self, *_: Any) -> None:

@@ -81,7 +81,7 @@ class AccessLog:
         if template is not None:
             fields["http_route"] = template
         elif failed is not None:
-            self.diagnose("asgi_route", failed)
+            diagnose("asgi_route", failed)
         peer = scope.get("client")
         if peer and peer[0]:
             fields["client_ip"] = peer[0]
@@ -118,11 +118,12 @@ class AccessLog:
         # Exceptions with slots and without a dict exist; then the server's line stays.
         attempt(setattr, error, REPORTED, True)  # noqa: FBT003 - the one spelling of setattr
 
-    def diagnose(self, kind: str, error: BaseException) -> None:
-        """Count and report something that went wrong in the middleware itself; never raises."""
-        engine, _ = attempt(_runtime.default_engine)
-        if engine is not None:
-            engine.diagnostics.report(kind, describe(error))
+
+def diagnose(kind: str, error: BaseException) -> None:
+    """Count and report something that went wrong in the middleware itself; never raises."""
+    engine, _ = attempt(_runtime.default_engine)
+    if engine is not None:
+        engine.diagnostics.report(kind, describe(error))
 
 
 def _add_noted(fields: dict[str, Any], noted: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from fapilog.asgi.access import (
     OTHER_METHOD,
     SERVER_ERROR,
     AccessLog,
+    diagnose,
     outcome_of,
 )
 from fapilog.asgi.headers import TRACEPARENT, HeaderReader, request_id_of, trace_ids_of, with_header
@@ -119,7 +120,7 @@ class Exchange:
         current.set(self._within)
         _, failed = attempt(self._report, error, now)
         if failed is not None:
-            self._access.diagnose("asgi_report", failed)
+            diagnose("asgi_report", failed)
         self.scope.pop(MARK, None)
         # No cycles: these hold frames and the framework's objects, and would keep them until the garbage collector.
         self.scope = _NOTHING
@@ -188,7 +189,7 @@ class Exchange:
             # An error page for a client that has left reaches nobody, and is no 5xx.
             self.status = status
         self._has_trailers = bool(message.get("trailers", False))
-        ids = self._access.span_ids()
+        ids = None if self.context.traced else self._access.span_ids()
         if ids is not None:
             self.context.share(ids)
         if self.scope.get("extensions"):
@@ -199,29 +200,16 @@ class Exchange:
         """Return a start message that names the request's id: the one the application has bound, if it is sane."""
         if not self._id_name:
             return message
-        own = self._request_id
-        noted = self.context.noted
-        if noted:
-            bound = noted.get("request_id")
-            own = (request_id_of(bound.encode("ascii", "replace")) if isinstance(bound, str) else None) or own
-        return with_header(message, self._id_name, own)
-
-    def has_departed(self, error: BaseException) -> bool:
-        """Tell whether an exception only says that nobody waits for the answer any more."""
-        if isinstance(error, BaseExceptionGroup):
-            return all(self.has_departed(each) for each in error.exceptions)
-        if error is self._send_error or isinstance(error, CancelledError | GeneratorExit):
-            return True
-        return type(error).__name__ in _DEPARTURES
+        return with_header(message, self._id_name, answered_id(self._request_id, self.context))
 
     def _report(self, error: BaseException | None, now: int) -> None:
         access = self._access
         if not access.enabled:
             return
-        departed = error is not None and self.has_departed(error)
-        failure = None if departed else error
+        gone = error is not None and departed(error, self._send_error)
+        failure = None if gone else error
         status = self.status
-        if self.disconnected or (departed and not self.ended):
+        if self.disconnected or (gone and not self.ended):
             outcome = DISCONNECTED
         elif failure is not None or not self.ended:
             # The application that ends in the middle of its answer has failed as much as one that raises.
@@ -262,6 +250,27 @@ class Exchange:
             self._access.emit(message, fields, noted, is_error=is_error)
         else:
             self._access.emit_failure(message, fields, noted, failure)
+
+
+def departed(error: BaseException, send_error: OSError | None) -> bool:
+    """Tell whether an exception only says that nobody waits for the answer any more.
+
+    Args:
+        error: What the application has raised.
+        send_error: What the server has raised when it was given a message.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(departed(each, send_error) for each in error.exceptions)
+    if error is send_error or isinstance(error, CancelledError | GeneratorExit):
+        return True
+    return type(error).__name__ in _DEPARTURES
+
+
+def answered_id(own: str, context: RequestContext) -> str:
+    """Return the id that the answer names: the one that the application has bound if it is sane, else ``own``."""
+    noted = context.noted
+    bound = noted.get("request_id") if noted else None
+    return (request_id_of(bound.encode("ascii", "replace")) if isinstance(bound, str) else None) or own
 
 
 def _declared_length(headers: Any) -> int:

@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from fapilog import _runtime
-from fapilog.asgi.access import AccessLog
+from fapilog.asgi.access import AccessLog, diagnose
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.routes import DebugRoute, process_figures
 from fapilog.asgi.exchange import MARK, Exchange
 from fapilog.asgi.headers import HeaderReader
 from fapilog.asgi.lifespan import Lifetime
 from fapilog.asgi.routes import RouteOf, route_of
-from fapilog.asgi.setup import captures, check_levels, debug_route
+from fapilog.asgi.setup import captures, check_levels, debug_route, with_telemetry
 from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.asgi.websocket import WebSocketExchange
 from fapilog.diagnostics import attempt
@@ -67,7 +67,7 @@ class RequestMiddleware:
         exchange, failed = attempt(kind, self._headers, self.access, scope, receive, send)
         if failed is not None:
             # A scope that we cannot read must not cost the application its request.
-            self.access.diagnose("asgi_scope", failed)
+            diagnose("asgi_scope", failed)
             await self.app(scope, receive, send)
             return
         try:
@@ -108,7 +108,7 @@ class FapilogMiddleware:
             chosen = _runtime.options_of(preset if builder is None else builder, "FapilogMiddleware")
             engine = _runtime.build_engine(chosen)
         check_levels(chosen)
-        requests = RequestMiddleware(app, chosen.asgi)
+        requests = RequestMiddleware(with_telemetry(app, chosen), chosen.asgi)
         self.app = app
         self._serve = _with_debug_route(requests, engine, debug_route(chosen))
         self._lifetime = Lifetime(engine, partial(captures, chosen))

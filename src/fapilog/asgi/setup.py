@@ -8,6 +8,12 @@ from typing import Any
 
 from fapilog import _runtime
 from fapilog.asgi.debug.options import DebugOptions
+from fapilog.asgi.headers import HeaderReader
+from fapilog.asgi.routes import RouteOf, route_of
+from fapilog.asgi.tracing.durations import Durations
+from fapilog.asgi.tracing.middleware import Telemetry
+from fapilog.asgi.types import App
+from fapilog.otel.meters import HttpRecorder
 from fapilog.stdlib.capture import capture_stdlib
 from fapilog.stdlib.servers import take_over_servers
 
@@ -34,6 +40,17 @@ def debug_route(options: Any) -> DebugOptions | None:
     if asked is None or (asked.token is None and options.preset in _ONLY_WITH_TOKEN):
         return None
     return DebugOptions(asked.path, asked.token)
+
+
+def with_telemetry(app: App, options: Any, route_of: RouteOf = route_of) -> App:
+    """Return an application with what gives its requests spans and measures them, if either is asked for."""
+    if options.tracing is None and options.metrics is None:
+        return app
+    durations = None
+    if options.metrics is not None:
+        recorder = HttpRecorder(options.meter_provider) if options.metrics.otel else None
+        durations = Durations(_runtime.http_durations(), recorder)
+    return Telemetry(app, options.tracing, options.tracer_provider, durations, HeaderReader(options.asgi), route_of)
 
 
 def captures(options: Any) -> ExitStack:

@@ -15,14 +15,15 @@ from fapilog.asgi.access import (
     MAX_PATH,
     OK,
     SERVER_ERROR,
+    diagnose,
     outcome_of,
 )
-from fapilog.asgi.exchange import Exchange
+from fapilog.asgi.exchange import Exchange, departed
 from fapilog.coerce import cut_text
 from fapilog.diagnostics import attempt
 
 NORMAL, ABNORMAL, NO_CODE = 1000, 1006, 1005
-_SERVER_CODES = frozenset((1011, 1012, 1013, 1014))
+SERVER_CODES = frozenset((1011, 1012, 1013, 1014))
 _REFUSED, _NO_ANSWER = 403, 500
 _ANSWERS = frozenset(("websocket.accept", "websocket.http.response.start"))
 
@@ -83,7 +84,7 @@ class WebSocketExchange(Exchange):
         self.accepted = True
         _, failed = attempt(self._report_open)
         if failed is not None:
-            self._access.diagnose("asgi_report", failed)
+            diagnose("asgi_report", failed)
 
     def _closed(self, side: str, code: int) -> None:
         if self.closed_by is None:
@@ -98,7 +99,7 @@ class WebSocketExchange(Exchange):
 
     def _report_open(self) -> None:
         access = self._access
-        ids = access.span_ids()
+        ids = None if self.context.traced else access.span_ids()
         if ids is not None:
             self.context.share(ids)
         self._emits = access.rules.emits(self.path, self.root_path, success=False)
@@ -109,12 +110,12 @@ class WebSocketExchange(Exchange):
         access = self._access
         if not access.enabled:
             return
-        departed = error is not None and self.has_departed(error)
-        failure = None if departed else error
-        refused = not self.accepted and self.closed_by != "client" and not departed
+        gone = error is not None and departed(error, self._send_error)
+        failure = None if gone else error
+        refused = not self.accepted and self.closed_by != "client" and not gone
         if refused and self.status is None:
             self.status = _REFUSED if self.closed_by is not None and failure is None else _NO_ANSWER
-        outcome = self._outcome_of_socket(failure, refused=refused, departed=departed)
+        outcome = self._outcome_of_socket(failure, refused=refused, gone=gone)
         if refused and failure is None and outcome != SERVER_ERROR:
             self._emits = access.rules.emits(self.path, self.root_path, success=False)
         is_error = failure is not None or outcome == SERVER_ERROR
@@ -136,16 +137,16 @@ class WebSocketExchange(Exchange):
         message = "websocket_refused" if refused else "websocket_closed"
         self._emit("websocket_failed" if failure is not None else message, fields, failure, is_error=is_error)
 
-    def _outcome_of_socket(self, failure: BaseException | None, *, refused: bool, departed: bool) -> str:
+    def _outcome_of_socket(self, failure: BaseException | None, *, refused: bool, gone: bool) -> str:
         if failure is not None:
             return SERVER_ERROR
         if refused:
             return CLIENT_ERROR if self.status is None else outcome_of(self.status)
         if self.close_code is None:
-            return DISCONNECTED if departed or self.disconnected else SERVER_ERROR
+            return DISCONNECTED if gone or self.disconnected else SERVER_ERROR
         if self.closed_by == "client":
             return DISCONNECTED if self.close_code == ABNORMAL or not self.accepted else OK
-        return SERVER_ERROR if self.close_code in _SERVER_CODES else OK
+        return SERVER_ERROR if self.close_code in SERVER_CODES else OK
 
 
 def _size(message: Mapping[str, Any]) -> int:

@@ -14,6 +14,7 @@ from fapilog.config.parts import FileOptions
 from fapilog.config.pipeline import redactor_of, resource_of, stages_of
 from fapilog.config.presets import PRESETS
 from fapilog.config.sink_parts import make_sink
+from fapilog.delivery.books import OnDelivery
 from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.dead_letters import DeadLetterOptions, DeadLetters
 from fapilog.delivery.fallback import Fallback, Late, Target
@@ -22,6 +23,7 @@ from fapilog.delivery.retry import Retry
 from fapilog.delivery.splitting import Splitting
 from fapilog.delivery.spool.store import SpoolStore
 from fapilog.delivery.spooling import Spooling
+from fapilog.delivery.tracing import Traced
 from fapilog.delivery.wrapping import Honest, Plain, Threaded
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.channels import Output
@@ -31,6 +33,7 @@ from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.errors import ConfigError
 from fapilog.filters.level import parse_directives
 from fapilog.levels import INFO, LevelTable
+from fapilog.otel.delivery_spans import DeliverySpans
 from fapilog.plugins import load
 from fapilog.processors.schema import schema_named
 from fapilog.protocols import Format, Sink
@@ -56,8 +59,14 @@ class _Delivery(NamedTuple):
     diagnostics: Diagnostics
 
 
-def build_engine(options: Options, levels: LevelTable) -> Engine:
+def build_engine(options: Options, levels: LevelTable, name: str, on_delivery: OnDelivery | None) -> Engine:
     """Return a stopped engine.
+
+    Args:
+        options: What it is made of.
+        levels: The process's level names.
+        name: Its name in its figures, which no other engine of the process has.
+        on_delivery: Told of each batch; see ``EngineParts``.
 
     Raises:
         ConfigError: If an option cannot be used; nothing is left open then.
@@ -98,6 +107,8 @@ def build_engine(options: Options, levels: LevelTable) -> Engine:
         journal=_journal(options, stages.at_call, levels, resource),
         adaptive=_adaptive(options, levels),
         diagnostics=diagnostics,
+        name=name,
+        on_delivery=on_delivery,
     )
     try:
         return Engine(parts)
@@ -211,8 +222,9 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
         passes_open = target is not None and spool is None
         retry = options.retry
         wrapped = Retry(Splitting(wrapped), retry, endless=spool is not None, passes_open=passes_open, say=say("retry"))
-    if asynchronous and letters is not None:
-        wrapped = DeadLetters(wrapped, letters, say=say("dead letters"), scrub=deliver.diagnostics.scrubbed)
+        if letters is not None:
+            wrapped = DeadLetters(wrapped, letters, say=say("dead letters"), scrub=deliver.diagnostics.scrubbed)
+        wrapped = _traced(wrapped, options)
     if asynchronous and spool is not None:
         store = SpoolStore(spool, sink.name, SYSTEM_CLOCK, say("spool"))
         wrapped = Spooling(wrapped, store, form, deliver.record_form, say("spool"))
@@ -220,3 +232,8 @@ def _delivered(sink: Sink, form: Format | None, deliver: _Delivery) -> Sink:
         takes_rejected = not asynchronous or letters is None
         wrapped = Fallback(wrapped, target, here=not asynchronous, takes_rejected=takes_rejected, say=say("sink"))
     return wrapped if asynchronous else Plain(wrapped)
+
+
+def _traced(sink: Sink, options: Options) -> Sink:
+    linked = options.tracing is not None and options.tracing.links
+    return Traced(sink, DeliverySpans(options.tracer_provider)) if linked else sink

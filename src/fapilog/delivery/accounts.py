@@ -2,7 +2,10 @@
 
 The identity ``submitted = delivered + filtered + dropped + failed + in_flight`` holds whenever the lock is free. For
 one sink an event is settled when its channel says so; for the engine when every channel has, and the worst of the
-outcomes counts: failed, then dropped, then delivered.
+outcomes counts: failed, then dropped, then delivered. All figures but ``in_flight`` and ``spooled`` only grow; an event
+that was put on disk counts as delivered when its receiver has taken it, see ``kept.py``.
+
+By level the same is counted a slice at a time. What a spool loses late has no level any more: only its number is known.
 """
 
 import threading
@@ -10,10 +13,15 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from fapilog.delivery.by_level import count_levels, shared_out
 from fapilog.delivery.identity import EventIds
+from fapilog.delivery.kept import Kept
 from fapilog.delivery.slices import Slice
+from fapilog.metrics.catalogue import BATCH_SIZE, DELIVERY
+from fapilog.metrics.points import Histogram
 
 DELIVERED = "delivered"
+FILTERED = "filtered"
 DROPPED = "dropped"
 FAILED = "failed"
 SPOOLED = "spooled"
@@ -23,18 +31,26 @@ ROUTING = "routing"
 
 
 class SinkAccount:
-    """What became of the events of one sink, between its channel and its end."""
+    """What became of the events of one sink, between its channel and its end.
+
+    Attributes:
+        delivered: What the sink took, be it to put it on disk.
+        kept: What became of that.
+        durations, sizes: Of the batches that it was given.
+    """
 
     __slots__ = (
         "delivered",
         "dropped",
+        "durations",
         "elsewhere",
         "failed",
+        "kept",
         "last_error",
-        "late",
         "mark",
         "offered",
         "settled",
+        "sizes",
         "spooled",
     )
 
@@ -48,12 +64,20 @@ class SinkAccount:
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.spooled = 0
-        self.late: Counter[tuple[str, str]] = Counter()
+        self.kept = Kept()
         self.last_error: str | None = None
+        self.durations = Histogram(DELIVERY.boundaries)
+        self.sizes = Histogram(BATCH_SIZE.boundaries)
 
 
 class Accounts:
-    """The counters of one engine. Thread-safe; a forked child starts new ones."""
+    """The counters of one engine. Thread-safe; a forked child starts new ones.
+
+    Attributes:
+        delivered: What all sinks took, be it to put it on disk.
+        kept: What became of that, as far as the engine can know.
+        lost_levels: How many were filtered, dropped or failed here, by outcome and level.
+    """
 
     def __init__(self) -> None:
         """Start at zero, without sinks."""
@@ -66,6 +90,10 @@ class Accounts:
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.sinks: dict[str, SinkAccount] = {}
+        self.kept = Kept()
+        self.lost_levels: Counter[tuple[str, int]] = Counter()
+        self._levels: dict[int, int] = {}
+        self._arrived_levels: Counter[int] = Counter()
         self._ids = EventIds()
 
     def open_slice(
@@ -75,6 +103,7 @@ class Accounts:
         filtered: Counter[str],
         accounts: Collection[SinkAccount],
         withheld: Counter[str] | None = None,
+        levels: Counter[tuple[str, int]] | None = None,
     ) -> None:
         """Begin to account for a slice that goes to these sinks, and give its events their ids.
 
@@ -84,12 +113,14 @@ class Accounts:
             filtered: How many the stages held back, by name.
             accounts: The sinks' accounts.
             withheld: How many the stages dropped, by reason.
+            levels: How many the stages held back or dropped, by outcome and level.
         """
         with self.lock:
             piece.ids = self._ids.take(len(piece))
             self.passed += taken
             self.filtered.update(filtered)
             self.withheld.update(withheld or ())
+            self.lost_levels.update(levels or ())
             piece.sinks = len(accounts)
             for number, account in enumerate(accounts):
                 if piece.places is None:
@@ -101,7 +132,7 @@ class Accounts:
                     account.elsewhere[ROUTING] += len(piece) - len(mine)
                     piece.skip([index for index in range(len(piece)) if index not in mine])
             if not accounts:
-                self.delivered += len(piece)
+                self._deliver(piece, range(len(piece)))
             if not accounts or not len(piece):
                 piece.done(len(piece))
 
@@ -122,9 +153,11 @@ class Accounts:
                 account.settled - account.dropped[BUFFER_FULL] >= marks[name] for name, account in self.sinks.items()
             )
 
-    def write_off(self, count: int, reason: str, accounts: Collection[SinkAccount]) -> None:
-        """Count events as failed for every sink, because no slice could be made of them."""
+    def write_off(self, levels: Sequence[int], reason: str, accounts: Collection[SinkAccount]) -> None:
+        """Count events of these levels as failed for every sink, because no slice could be made of them."""
+        count = len(levels)
         with self.lock:
+            self.lost_levels.update((FAILED, level) for level in levels)
             self.passed += count
             self.handed = self.passed
             self.failed[reason] += count
@@ -151,10 +184,25 @@ class Accounts:
                 piece.claim = None
             done = piece.settled(indexes)
             piece.done(len(done))
-            lost = [piece.lost[index] for index in done if index in piece.lost] if piece.lost else ()
-            self.delivered += len(done) - len(lost)
-            for its_outcome, its_reason in lost:
-                (self.failed if its_outcome == FAILED else self.dropped)[its_reason] += 1
+            if piece.lost:
+                done = self._lose(piece, done)
+            if done:
+                self._deliver(piece, done)
+
+    def _deliver(self, piece: Slice, indexes: Sequence[int]) -> None:
+        self.delivered += len(indexes)
+        levels = piece.levels
+        count_levels(self._levels, levels if len(indexes) == len(levels) else [levels[index] for index in indexes])
+
+    def _lose(self, piece: Slice, done: Sequence[int]) -> Sequence[int]:
+        """Count what some sink has lost of events that all have settled; return the others."""
+        lost = piece.lost
+        for index in done:
+            if index in lost:
+                outcome, reason = lost[index]
+                (self.failed if outcome == FAILED else self.dropped)[reason] += 1
+                self.lost_levels[outcome, piece.levels[index]] += 1
+        return [index for index in done if index not in lost]
 
     def keep(self, account: SinkAccount, outcome: str, count: int, reason: str) -> None:
         """Note what became of events that a sink has taken only to keep them until its receiver takes them.
@@ -175,9 +223,17 @@ class Accounts:
             count = min(count, account.spooled)
             account.spooled -= count
             if outcome in (DROPPED, FAILED):
-                account.delivered -= count
-                (account.failed if outcome == FAILED else account.dropped)[reason] += count
-                account.late[outcome, reason] += count
+                account.kept.lose(outcome, reason, count)
+                more = account.kept.reported - self.kept.reported
+                if more > 0:
+                    # Of what others have lost before nobody knows whether it was the same.
+                    self.kept.lose(outcome, reason, more)
+
+    def timed(self, account: SinkAccount, seconds: float, events: int) -> None:
+        """Note how long a sink had a batch of so many events."""
+        with self.lock:
+            account.durations.record(seconds)
+            account.sizes.record(events)
 
     def figures(self, submitted: int, dropped_before: Counter[str]) -> dict[str, Any]:
         """Return all figures, for the engine and for each sink, as plain values.
@@ -189,21 +245,18 @@ class Accounts:
         with self.lock:
             dropped_before = dropped_before + self.withheld
             spooled = max((account.spooled for account in self.sinks.values()), default=0)
-            late = max((account.late for account in self.sinks.values()), key=Counter.total, default=Counter())
-            dropped, failed = self.dropped + dropped_before, Counter(self.failed)
-            for (outcome, reason), count in late.items():
-                (failed if outcome == FAILED else dropped)[reason] += count
-            delivered = self.delivered - late.total()
-            whole = _row(submitted, delivered, self.filtered, dropped, failed, spooled)
+            waiting = self.kept.catch_up(self.delivered, spooled)
+            dropped = self.dropped + dropped_before
+            whole = _row(submitted, self.kept, waiting, self.filtered, dropped, self.failed)
             whole["sinks"] = {
                 name: {
                     **_row(
                         submitted,
-                        account.delivered,
+                        account.kept,
+                        account.kept.catch_up(account.delivered, account.spooled),
                         self.filtered + account.elsewhere,
                         account.dropped + dropped_before,
                         account.failed,
-                        account.spooled,
                     ),
                     "last_error": account.last_error,
                 }
@@ -211,20 +264,33 @@ class Accounts:
             }
         return whole
 
+    def delivered_levels(self) -> dict[int, int]:
+        """Return by level how many were delivered, as many as :meth:`figures` said last; each only grows.
+
+        While some wait on disk it is not known which: then the levels share what has arrived in proportion. Exact again
+        once the disk is empty, but for the levels of what was lost there.
+        """
+        with self.lock:
+            arrived = self._arrived_levels
+            more = self.kept.arrived - arrived.total()
+            if more:
+                pool = {level: count - arrived[level] for level, count in self._levels.items()}
+                arrived.update(shared_out(pool, more))
+            return dict(arrived)
+
 
 def _row(
-    submitted: int, delivered: int, filtered: Counter[str], dropped: Counter[str], failed: Counter[str], spooled: int
+    submitted: int, kept: Kept, waiting: int, filtered: Counter[str], dropped: Counter[str], failed: Counter[str]
 ) -> dict[str, Any]:
-    # What was just put on disk may not have been settled yet.
-    spooled = min(spooled, delivered)
-    delivered -= spooled
-    in_flight = submitted - delivered - filtered.total() - dropped.total() - failed.total()
+    dropped, failed = Counter(dropped), Counter(failed)
+    for (outcome, reason), count in kept.lost.items():
+        (failed if outcome == FAILED else dropped)[reason] += count
     return {
         "submitted": submitted,
-        "delivered": delivered,
+        "delivered": kept.arrived,
         "filtered": dict(filtered),
         "dropped": dict(dropped),
         "failed": dict(failed),
-        "in_flight": in_flight,
-        "spooled": spooled,
+        "in_flight": submitted - kept.arrived - filtered.total() - dropped.total() - failed.total(),
+        "spooled": waiting,
     }

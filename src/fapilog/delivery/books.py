@@ -8,13 +8,24 @@ from fapilog.diagnostics import Diagnostics, attempt
 from fapilog.errors import SinkError
 from fapilog.protocols import Batch, Sink
 
+OnDelivery = Callable[[str, float, int], object]
+"""Told of each batch: the sink's name, the seconds, and how many events. In whichever thread delivers."""
+
 
 class Books:
-    """A sink, its account, and the engine's diagnostics."""
+    """A sink, its account, and the engine's diagnostics.
 
-    def __init__(self, sink: Sink, accounts: Accounts, diagnostics: Diagnostics) -> None:
+    Attributes:
+        spools: Whether the sink is fed from a spool, which then is what times its batches.
+    """
+
+    def __init__(
+        self, sink: Sink, accounts: Accounts, diagnostics: Diagnostics, on_delivery: OnDelivery | None = None
+    ) -> None:
         """Open the sink's account."""
         self.sink = sink
+        self.spools = False
+        self._on_delivery = on_delivery
         self.accounts = accounts
         self.diagnostics = diagnostics
         self.account = accounts.sinks.setdefault(sink.name, SinkAccount())
@@ -53,6 +64,12 @@ class Books:
     def keep(self, outcome: str, count: int, reason: str) -> None:
         """Note what became of events that the sink keeps on disk; see ``Accounts.keep``."""
         self.accounts.keep(self.account, outcome, count, reason)
+
+    def timed(self, seconds: float, events: int) -> None:
+        """Note how long a batch took until the sink had taken it or given it up; once a batch."""
+        self.accounts.timed(self.account, seconds, events)
+        if self._on_delivery is not None:
+            attempt(self._on_delivery, self.sink.name, seconds, events)
 
     def say(self, text: str) -> None:
         """Report what went wrong at this sink, and keep it as its last error, both without secrets."""

@@ -16,13 +16,13 @@ import threading
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
-from fapilog.clock import Clock
+from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.context import enter_own_work
 from fapilog.delivery.accounts import BUFFER_FULL
 from fapilog.delivery.books import Books
 from fapilog.delivery.buffer import BatchOptions, Buffer, BufferBounds
 from fapilog.delivery.plugin import close_sink, open_sink, open_sink_now, outcome
-from fapilog.delivery.slices import Piece, Slice, join
+from fapilog.delivery.slices import Piece, Slice, join, size_of
 from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
 from fapilog.protocols import Format
@@ -95,14 +95,15 @@ class InlineChannel:
             return
         result: Any = None
         error: Exception | None = SinkError(_INTERRUPTED)
+        began = self._clock.monotonic()
         try:
             result, error = attempt(self._write, pieces)
         finally:
             # In a finally because a sink may raise what no one may catch; its events are counted all the same.
             if not inspect.isawaitable(result):
-                self.books.settle(pieces, error)
+                self._settle(pieces, error, began)
         if inspect.isawaitable(result):
-            self._finishing = asyncio.get_running_loop().create_task(self._finish(result, pieces))
+            self._finishing = asyncio.get_running_loop().create_task(self._finish(result, pieces, began))
 
     async def caught_up(self) -> None:
         """Wait for a write that a plain ``write`` only began, or the next one could overtake it."""
@@ -129,8 +130,12 @@ class InlineChannel:
     def _write(self, pieces: Sequence[Piece]) -> Any:
         return self.books.sink.write(join(pieces, self._form))
 
-    async def _finish(self, result: Awaitable[None], pieces: Sequence[Piece]) -> None:
-        self.books.settle(pieces, await outcome(result))
+    async def _finish(self, result: Awaitable[None], pieces: Sequence[Piece], began: float) -> None:
+        self._settle(pieces, await outcome(result), began)
+
+    def _settle(self, pieces: Sequence[Piece], error: BaseException | None, began: float) -> None:
+        self.books.timed(self._clock.monotonic() - began, size_of(pieces))
+        self.books.settle(pieces, error)
 
     def _reopened(self) -> bool:
         if self._clock.monotonic() < self._retry_at:
@@ -143,9 +148,17 @@ class InlineChannel:
 class ThreadChannel:
     """A writer thread of its own, which opens, writes and closes: a sink that blocks holds up nobody."""
 
-    def __init__(self, books: Books, form: Format | None, options: BatchOptions, bounds: BufferBounds) -> None:
+    def __init__(
+        self,
+        books: Books,
+        form: Format | None,
+        options: BatchOptions,
+        bounds: BufferBounds,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         """Make a channel that is not open."""
         self.books = books
+        self._clock = clock
         self._max_bytes = parse_size(options.max_bytes, "with_batch(max_bytes)")
         self._buffer = Buffer(bounds, form)
         self._ready = threading.Condition()
@@ -242,6 +255,7 @@ class ThreadChannel:
 
     def _write(self, pieces: Sequence[Piece]) -> None:
         error: BaseException | None = SinkError(_INTERRUPTED)
+        began = self._clock.monotonic()
         try:
             result, error = attempt(self.books.sink.write, self._buffer.join(pieces))
             if inspect.isawaitable(result):
@@ -249,4 +263,5 @@ class ThreadChannel:
                 error = error or refused
         finally:
             # In a finally because a sink may raise what no one may catch; its events are counted all the same.
+            self.books.timed(self._clock.monotonic() - began, size_of(pieces))
             self.books.settle(pieces, error)

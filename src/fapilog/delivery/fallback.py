@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from fapilog import checks
 from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.context import do_own_work
 from fapilog.delivery.batches import batch_of
 from fapilog.delivery.plugin import REOPEN_SECONDS
 from fapilog.delivery.wrapping import Honest, Wrapper, at_once, finished
@@ -166,7 +167,11 @@ class Target:
         ended: list[Exception | None] = []
         if not self.waits:
             own = batch_of(batch.flat, self.form)
-            thread = threading.Thread(target=lambda: ended.append(attempt(self._write, own)[1]), daemon=True)
+
+            def write() -> None:
+                ended.append(attempt(do_own_work, self._write, own)[1])
+
+            thread = threading.Thread(target=write, daemon=True)
             _, error = attempt(thread.start)
             if error is None:
                 thread.join(_RESCUE_SECONDS)

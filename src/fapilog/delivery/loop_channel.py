@@ -17,7 +17,7 @@ from fapilog.delivery.breaker import Breaker
 from fapilog.delivery.buffer import Buffer, BufferBounds
 from fapilog.delivery.limits import Limits
 from fapilog.delivery.plugin import caught, close_sink, ending, opened_or_wait
-from fapilog.delivery.slices import Piece, Slice
+from fapilog.delivery.slices import Piece, Slice, size_of
 from fapilog.delivery.wrapping import layers
 from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
@@ -178,6 +178,8 @@ class LoopChannel:
                 self._began.pop(writing, None)
             took = self._clock.monotonic() - began
             self.latency_seconds += _SMOOTHING * (took - self.latency_seconds)
+            if not self.books.spools:
+                self.books.timed(took, size_of(pieces))
             self.books.settle(pieces, error)
 
     def _next(self) -> list[Piece]:

@@ -157,6 +157,11 @@ Piece = tuple[Slice, Sequence[int]]
 """Some events of a slice, by index, in order."""
 
 
+def size_of(pieces: Sequence[Piece]) -> int:
+    """Return how many events there are in some pieces."""
+    return sum(len(indexes) for _, indexes in pieces)
+
+
 def has_lines(form: Format | None) -> bool:
     """Tell whether batches in a format have lines."""
     return form is not None and not (isinstance(form, Numbered) and form.base is None)
@@ -170,6 +175,6 @@ def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
     return Batch(
         lines,
         lambda: [piece.batch(form).events[i] for piece, indexes in pieces for i in indexes],
-        sum(len(indexes) for _, indexes in pieces),
+        size_of(pieces),
         lambda: [piece.batch(form).flat[i] for piece, indexes in pieces for i in indexes],
     )

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import orjson
 
+from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.delivery.accounts import DELIVERED, DROPPED, FAILED, SPOOLED
 from fapilog.delivery.batches import batch_of
 from fapilog.delivery.buffer import BatchOptions
@@ -37,6 +38,8 @@ SPOOL_DAMAGED = "spool_damaged"
 _PATIENCE_SECONDS = 2.0
 _AGAIN_SECONDS = 1.0
 
+Timer = Callable[[float, int], object]
+"""Told how many seconds the receiver had a batch, and of how many events."""
 Keeper = Callable[[str, int, str], None]
 """Told what became of events after ``write`` returned: the outcome, how many, and the reason."""
 
@@ -50,6 +53,7 @@ class Spooling(Wrapper):
         form: Makes the sink's lines; None if it reads dicts only.
         record_form: Makes the records: JSON lines of schema ``fapilog/1``.
         say: Is told what goes wrong with the disk.
+        clock: Times the batches.
 
     Attributes:
         figures: What the store counts, and ``spool_paused``: how often a batch had to wait because the disk was full.
@@ -62,6 +66,7 @@ class Spooling(Wrapper):
         form: Format | None,
         record_form: Format,
         say: Callable[[str], object] = str,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Open nothing."""
         super().__init__(inner)
@@ -71,6 +76,8 @@ class Spooling(Wrapper):
         self._limits = Limits.of(BatchOptions())
         self._say = say
         self._keeper: Keeper = _nobody
+        self._timed: Timer = _nobody
+        self._clock = clock
         self._report = say
         self._finishing: asyncio.Future[None] | None = None
         self._pid = os.getpid()
@@ -90,15 +97,19 @@ class Spooling(Wrapper):
         """Return what the store counts."""
         return {**self._store.figures, "spool_paused": self._paused}
 
-    def attach(self, keeper: Keeper, limits: Limits, report: Callable[[str], object]) -> None:
+    def attach(
+        self, keeper: Keeper, limits: Limits, report: Callable[[str], object], timed: Timer | None = None
+    ) -> None:
         """Tell somebody from now on what becomes of the events, and send as much at once as the channel may.
 
         Args:
             keeper: Told what becomes of events.
             limits: The channel's.
             report: Told what the sink inside has against them.
+            timed: Told how long each batch took.
         """
         self._keeper = keeper
+        self._timed = timed or _nobody
         self._report = report
         self._limits = limits
 
@@ -257,12 +268,14 @@ class Spooling(Wrapper):
     async def _deliver(self, chunk: Chunk) -> None:
         batch = self._batch(chunk.records)
         failed: dict[str, int] = {}
+        began = self._clock.monotonic()
         try:
             await finished(self.inner.write(batch))
         except SinkError as error:
             count = len(batch) if error.failed_indexes is None else len(error.failed_indexes)
             failed = {error.reason: count}
             self._report(str(error))
+        self._timed(self._clock.monotonic() - began, len(batch))
         self._finishing = asyncio.ensure_future(self._acknowledge(chunk, failed))
         await asyncio.shield(self._finishing)
 

@@ -1,11 +1,12 @@
 """What the wrappers of a sink share: each is a sink itself, and asks the one inside.
 
-    Fallback ─► Spooling ─► DeadLetters ─► Retry ─► Splitting ─► Breaker ─► Honest ─► the sink
-       │            │            │           │          │           │          ╰ whatever it raises becomes a SinkError
-       │            │            │           │          │           ╰ leaves a receiver alone that keeps failing
-       │            │            │           │          ╰ finds the events that are to blame for a refused batch
-       │            │            │           ╰ asks again, for what may succeed later
-       │            │            ╰ keeps the refused events in a file, with the reason
+    Fallback ─► Spooling ─► Traced ─► DeadLetters ─► Retry ─► Splitting ─► Breaker ─► Honest ─► the sink
+       │            │          │           │           │          │           │          ╰ all it raises is a SinkError
+       │            │          │           │           │          │           ╰ leaves a failing receiver alone
+       │            │          │           │           │          ╰ finds the events to blame for a refused batch
+       │            │          │           │           ╰ asks again, for what may succeed later
+       │            │          │           ╰ keeps the refused events in a file, with the reason
+       │            │          ╰ a span for each delivery, if anybody asks
        │            ╰ keeps events on disk until the receiver has taken them
        ╰ gives what could not be delivered to another sink
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fapilog.clock import Clock
 from fapilog.delivery.accounts import Accounts
-from fapilog.delivery.books import Books
+from fapilog.delivery.books import Books, OnDelivery
 from fapilog.delivery.buffer import BatchOptions, bounds_for
 from fapilog.delivery.channel import Channel, InlineChannel, ThreadChannel
 from fapilog.delivery.limits import Limits
@@ -45,21 +45,23 @@ def make_channels(
     batch: BatchOptions,
     diagnostics: Diagnostics,
     clock: Clock,
+    on_delivery: OnDelivery | None = None,
 ) -> list[Channel]:
     """Return a channel for each sink: a task for an asynchronous one, a thread for one that may block others."""
     bounds = bounds_for(queue.capacity, queue.reserve, queue_bytes, wait=queue.policy == "wait")
     channels: list[Channel] = []
     for output in outputs:
         sink = output.sink
-        books = Books(sink, accounts, diagnostics)
+        books = Books(sink, accounts, diagnostics, on_delivery)
         if inspect.iscoroutinefunction(sink.write):
             limits = Limits.of(batch)
             for layer in layers(sink):
                 if isinstance(layer, Spooling):
-                    layer.attach(books.keep, limits, books.say)
+                    layer.attach(books.keep, limits, books.say, books.timed)
+                    books.spools = True
             channels.append(LoopChannel(books, output.form, limits, bounds, clock))
         elif getattr(sink, "blocks", True) and len(outputs) > 1:
-            channels.append(ThreadChannel(books, output.form, batch, bounds))
+            channels.append(ThreadChannel(books, output.form, batch, bounds, clock))
         else:
             channels.append(InlineChannel(books, output.form, clock))
     return channels

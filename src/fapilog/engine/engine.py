@@ -10,77 +10,35 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-from fapilog.clock import SYSTEM_CLOCK, Clock
-from fapilog.context import enter_own_work
+from fapilog.context import do_own_work, enter_own_work
 from fapilog.delivery.accounts import SHUTDOWN_TIMEOUT, Accounts
-from fapilog.delivery.buffer import BatchOptions
-from fapilog.delivery.routing import Router, RoutingOptions
-from fapilog.diagnostics import Diagnostics, attempt
+from fapilog.delivery.routing import Router
+from fapilog.diagnostics import attempt
 from fapilog.drain_result import DrainResult
-from fapilog.engine.channels import Outlets, Output, let_go, make_channels, pressures_on
+from fapilog.engine.channels import Outlets, let_go, make_channels, pressures_on
 from fapilog.engine.flush import flush_mark
 from fapilog.engine.journaled_queue import JournaledQueue
-from fapilog.engine.journaling import Journaling, JournalParts
+from fapilog.engine.journaling import Journaling
 from fapilog.engine.levels import LevelRules
+from fapilog.engine.metering import Meter
 from fapilog.engine.notices import Notices
-from fapilog.engine.pressure import AdaptiveOptions
-from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue, QueueOptions
+from fapilog.engine.parts import EngineParts
+from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue
 from fapilog.engine.snapshot import snapshot_of
 from fapilog.engine.spans import SPAN_KEY, context_reader
-from fapilog.engine.stages import FailMode, Stages
+from fapilog.engine.stages import Stages
 from fapilog.engine.worker import Worker
 from fapilog.event import EventDict, Origin, to_events
-from fapilog.levels import LevelTable
+from fapilog.metrics.points import Family
 from fapilog.units import parse_duration
 
+__all__ = ["Engine", "EngineParts"]
+
 _POLL_SECONDS = 0.002
-
-
-@dataclass(frozen=True)
-class EngineParts:
-    """What an engine is made of; put together by ``config/assemble.py``.
-
-    Attributes:
-        levels: The process's level names.
-        level: The default threshold.
-        level_overrides: Those of some logger names and all below them.
-        outputs: The sinks; names are unique.
-        queue: The queue's bounds and policy.
-        batch: How batches are made.
-        resource: Fields about the process on every event: service, env, version, host, pid.
-        shutdown_timeout_seconds: How long a drain may take by default.
-        filters, enrichers, redactors, processors: The stages, in order.
-        journal: Keeps events until they are settled, for the case of a kill; None: nobody does.
-        routing: Which sinks get an event; None: all of them.
-        fail: What is left of an event whose redaction fails: ``"mask_all"`` or ``"drop"``.
-        diagnostics: Where the engine says what goes wrong.
-        adaptive: How batches grow and low levels are shed under pressure; None: they do not.
-        clock: For pauses, ages and windows.
-    """
-
-    levels: LevelTable
-    level: int
-    outputs: Sequence[Output]
-    queue: QueueOptions = QueueOptions()
-    batch: BatchOptions = BatchOptions()
-    resource: dict[str, Any] = field(default_factory=dict)
-    shutdown_timeout_seconds: float = 5.0
-    filters: Sequence[Any] = ()
-    enrichers: Sequence[Any] = ()
-    redactors: Sequence[Any] = ()
-    processors: Sequence[Any] = ()
-    level_overrides: Mapping[str, int] = field(default_factory=dict)
-    fail: FailMode = "mask_all"
-    routing: RoutingOptions | None = None
-    journal: JournalParts | None = None
-    adaptive: AdaptiveOptions | None = None
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
-    clock: Clock = SYSTEM_CLOCK
 
 
 class Engine:
@@ -113,8 +71,16 @@ class Engine:
         self.accounts = Accounts()
         parts = self.parts
         self._channels = make_channels(
-            parts.outputs, self.accounts, parts.queue, self.queue.max_bytes, parts.batch, parts.diagnostics, parts.clock
+            parts.outputs,
+            self.accounts,
+            parts.queue,
+            self.queue.max_bytes,
+            parts.batch,
+            parts.diagnostics,
+            parts.clock,
+            parts.on_delivery,
         )
+        self._meter = Meter(parts)
         self._pressures = pressures_on(self._channels, parts.adaptive, parts.levels.number)
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
@@ -221,7 +187,7 @@ class Engine:
             with self.queue.lock:
                 started = self._start()
             if not started:
-                self._run_here()
+                do_own_work(self._run_here)
         self.queue.finalising = True
         result = self.drain(timeout)
         with self.queue.lock:
@@ -241,6 +207,10 @@ class Engine:
         """Return figures, queue, levels and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
         outlets = self._outlets()
         return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, outlets, self._journaling)
+
+    def metrics(self) -> list[Family]:
+        """Return every metric of ``ENGINE_METRICS`` as it is now; nothing is measured for it before it is asked for."""
+        return self._meter.families(self.queue, self.accounts, self._outlets())
 
     def _outlets(self) -> Outlets:
         return Outlets(self._channels, self._router, self._pressures)

@@ -29,7 +29,7 @@ class JournaledQueue(EventQueue):
         kept, reason = (record, "") if self.finalising else self._journaling.keep(record)
         if kept is None:
             with self.lock:
-                self.dropped[reason] += 1
+                self.lose(reason, record)
             return None
         return super().admit(kept, may_await=may_await)
 

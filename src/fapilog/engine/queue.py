@@ -14,7 +14,7 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -134,6 +134,7 @@ class EventQueue:
         self.abandoned = 0
         self.high_watermark = 0
         self.dropped: Counter[str] = Counter()
+        self.dropped_levels: Counter[int] = Counter()
         self._held = False
         self._large_bytes = 0
         self._line: deque[_Waiter] = deque()
@@ -206,11 +207,12 @@ class EventQueue:
         with self.lock:
             self.replayed += count
 
-    def suppress(self, count: int) -> None:
+    def suppress(self, records: Collection[tuple[Any, ...]]) -> None:
         """Count records that were taken as dropped: what a sink or stage logged of its own events."""
         with self.lock:
-            self.taken -= count
-            self.dropped[RECURSION] += count
+            self.taken -= len(records)
+            for record in records:
+                self.lose(RECURSION, record)
 
     def hold(self, held: bool) -> None:  # noqa: FBT001 - the one argument is the state
         """Make callers wait although the queue has room, because a sink behind it has none."""
@@ -242,13 +244,15 @@ class EventQueue:
             waiting = len(self.items)
             for _ in range(waiting):
                 # One by one: log calls append without the lock, and what they append meanwhile is not lost here.
-                extra = self.items.popleft()[_EXTRA]
-                self._large_bytes -= extra.size_bytes if extra is not None else 0
+                record = self.items.popleft()
+                self._large_bytes -= record[_EXTRA].size_bytes if record[_EXTRA] is not None else 0
+                self.lose(reason, record)
             lost = waiting + len(self._line)
             self.abandoned += lost
             while self._line:
-                self._release(self._line.popleft())
-            self.dropped[reason] += lost
+                waiter = self._line.popleft()
+                self.lose(reason, waiter.record)
+                self._release(waiter)
             self._update_limit()
         return lost
 
@@ -300,9 +304,6 @@ class EventQueue:
             if gate.acquire(timeout=min(left, _LOOK_SECONDS)) or left == 0.0:
                 return
 
-    def _closed(self) -> bool:
-        return self._held or bool(self._line)
-
     def _has_room(self, size: int, *, protected: bool) -> bool:
         room = self.options.capacity + (self.options.reserve if protected else 0)
         depth = len(self.items)
@@ -316,7 +317,7 @@ class EventQueue:
             self._update_limit()
 
     def _update_limit(self) -> None:
-        if not self.running or self._closed():
+        if not self.running or self._held or self._line:
             self.limit = 0
         else:
             by_bytes = (self.max_bytes - self._large_bytes) // EVENT_BYTES
@@ -342,15 +343,20 @@ class EventQueue:
     def _drop_or_keep(self, record: tuple[Any, ...], size: int) -> None:
         """Deal with a record when no thread can be started: keep what fits for the last drain."""
         if self.finalising:
-            self.dropped[AFTER_SHUTDOWN] += 1
+            self.lose(AFTER_SHUTDOWN, record)
         elif self._has_room(size, protected=record[_LEVEL] >= ERROR):
             self._append(record, size)
         else:
             self._drop(record)
 
-    def _drop(self, record: tuple[Any, ...]) -> None:  # noqa: ARG002 - for a queue that keeps a journal
+    def lose(self, reason: str, record: tuple[Any, ...]) -> None:
+        """Count a record as dropped; :attr:`lock` is held."""
+        self.dropped[reason] += 1
+        self.dropped_levels[record[_LEVEL]] += 1
+
+    def _drop(self, record: tuple[Any, ...]) -> None:
         """Count a record that finds no room."""
-        self.dropped[QUEUE_FULL] += 1
+        self.lose(QUEUE_FULL, record)
 
 
 class _Pending:

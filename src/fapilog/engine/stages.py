@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from fapilog.coerce import to_plain_fields, to_text
+from fapilog.delivery.accounts import DROPPED, FILTERED
 from fapilog.diagnostics import Diagnostics
 from fapilog.event import EventDict
 from fapilog.protocols import Enricher, Filter, Processor, RecordRedactor, Redactor, Summarising, Summary
 
 UNREDACTED = "event withheld: a redactor failed"
 REDACTION_FAILED = "redaction_failed"
+_LEVEL = 1
 _KEPT = ("timestamp", "level", "logger")
 
 FailMode = Literal["mask_all", "drop"]
@@ -30,14 +32,26 @@ class HeldBack:
     Attributes:
         filtered: How many, by the name of the filter or processor.
         dropped: How many, by reason: a redactor failed and the fail mode is ``"drop"``.
+        levels: How many, by outcome and level.
     """
 
-    __slots__ = ("dropped", "filtered")
+    __slots__ = ("dropped", "filtered", "levels")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self.filtered: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.levels: Counter[tuple[str, int]] = Counter()
+
+    def filter(self, name: str, level: int) -> None:
+        """Count an event that was not let through on purpose."""
+        self.filtered[name] += 1
+        self.levels[FILTERED, level] += 1
+
+    def drop(self, reason: str, level: int) -> None:
+        """Count an event that is lost."""
+        self.dropped[reason] += 1
+        self.levels[DROPPED, level] += 1
 
 
 class Stages:
@@ -80,18 +94,18 @@ class Stages:
                     if error is None:
                         redacted += one
                     elif self._drops:
-                        held_back.dropped[REDACTION_FAILED] += 1
+                        held_back.drop(REDACTION_FAILED, record[_LEVEL])
                     else:
                         redacted.append((*record[:3], UNREDACTED, {}, {}, {}, {}, None, None))
             records = redacted
         return records
 
-    def apply(self, event: EventDict, held_back: HeldBack) -> EventDict | None:
-        """Run all stages on one event; None if one held it back, counted in ``held_back``."""
+    def apply(self, event: EventDict, held_back: HeldBack, level: int = 0) -> EventDict | None:
+        """Run all stages on one event of a level; None if one held it back, counted in ``held_back``."""
         for name, keep in self._filters:
             verdict, error = self._diagnostics.guard_private(f"filter {name}", keep, event)
             if error is None and not verdict:
-                held_back.filtered[name] += 1
+                held_back.filter(name, level)
                 return None
         for name, enrich in self._enrichers:
             more, _ = self._diagnostics.guard_private(f"enricher {name}", _pairs, enrich, event)
@@ -99,7 +113,7 @@ class Stages:
                 event.setdefault(key, value)
         whole = self._redacted(event)
         if whole is None and self._drops:
-            held_back.dropped[REDACTION_FAILED] += 1
+            held_back.drop(REDACTION_FAILED, level)
             return None
         if whole is None:
             return {key: event[key] for key in _KEPT if key in event} | {"message": UNREDACTED}
@@ -109,7 +123,7 @@ class Stages:
             if error is not None:
                 continue
             if processed is None:
-                held_back.filtered[name] += 1
+                held_back.filter(name, level)
                 return None
             event = processed
         return event

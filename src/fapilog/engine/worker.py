@@ -11,6 +11,7 @@ for and all that was submitted before that is settled.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ LARGE_SLICE_EVENTS = 512
 _LARGE_BACKLOG = 2_048
 _LOOP_TURN_SECONDS = 0.002
 _SLOW_SECONDS = 0.02
-_SHARED = 7
+_LEVEL, _SHARED = 1, 7
 _MOST_ECHOES = 10_000
 _POLL_SECONDS = 0.001
 _GRACE_SECONDS = 0.05
@@ -205,7 +206,7 @@ class Worker:
                 kept.append(record)
             else:
                 left_out.append(record)
-        self._queue.suppress(len(left_out))
+        self._queue.suppress(left_out)
         if self._journaling is not None:
             self._journaling.let_go(left_out)
         self._diagnostics.report(
@@ -225,7 +226,7 @@ class Worker:
         finally:
             # In a finally because a stage may raise what no one may catch.
             if piece is None:
-                self._accounts.write_off(len(records), reason, self._sink_accounts)
+                self._accounts.write_off(_levels(records), reason, self._sink_accounts)
                 if claim is not None:
                     claim.settle()
         if piece is not None:
@@ -233,7 +234,9 @@ class Worker:
             self._hand_over(piece, len(records), held_back)
 
     def _hand_over(self, piece: Slice, taken: int, held_back: HeldBack) -> None:
-        self._accounts.open_slice(piece, taken, held_back.filtered, self._sink_accounts, held_back.dropped)
+        self._accounts.open_slice(
+            piece, taken, held_back.filtered, self._sink_accounts, held_back.dropped, held_back.levels
+        )
         try:
             self._offer(piece)
         finally:
@@ -288,18 +291,18 @@ class Worker:
             return self._routed(events, kept, held_back)
         redacted = self._stages.redact(records, held_back)
         if self._router is None:
-            return Slice(redacted, None, [record[1] for record in redacted], self._to_events)
+            return Slice(redacted, None, _levels(redacted), self._to_events)
         routed = self._router.route(redacted, redacted, self._to_events)
         piece = Slice(routed.events, None, routed.levels, self._to_events)
-        return _placed(piece, routed, len(redacted), held_back)
+        return _placed(piece, routed, redacted, held_back)
 
     def _routed(self, events: list[EventDict], records: Sequence[Any], held_back: HeldBack) -> Slice:
         """Return a slice of flat dicts; of the record of each only level and origin are read."""
         if self._router is None:
-            return Slice(None, events, [record[1] for record in records], self._to_events)
+            return Slice(None, events, _levels(records), self._to_events)
         routed = self._router.route(events, records, None)
         piece = Slice(None, routed.events, routed.levels, self._to_events)
-        return _placed(piece, routed, len(events), held_back)
+        return _placed(piece, routed, records, held_back)
 
     def _enough(self, now: float) -> bool:
         """Tell whether no more is taken although more may wait: a run that was asked to stop leaves it to the next."""
@@ -318,7 +321,7 @@ class Worker:
         events: list[EventDict] = []
         kept: list[Any] = []
         for record, event in zip(records, self._to_events(records), strict=True):
-            left = self._stages.apply(event, held_back)
+            left = self._stages.apply(event, held_back, record[_LEVEL])
             if left is not None:
                 events.append(left)
                 kept.append(record)
@@ -348,9 +351,14 @@ class Worker:
             self._sleeper.set_result(None)
 
 
-def _placed(piece: Slice, routed: Routed, before: int, held_back: HeldBack) -> Slice:
-    """Note on a slice where its events go; what goes nowhere is counted."""
-    if len(piece) < before:
-        held_back.filtered[NO_ROUTE] += before - len(piece)
+def _levels(records: Sequence[Any]) -> list[int]:
+    return [record[_LEVEL] for record in records]
+
+
+def _placed(piece: Slice, routed: Routed, before: Sequence[Any], held_back: HeldBack) -> Slice:
+    """Note on a slice where its events go; what goes nowhere is counted, by the records of all of them."""
+    if len(piece) < len(before):
+        for level in (Counter(_levels(before)) - Counter(routed.levels)).elements():
+            held_back.filter(NO_ROUTE, level)
     piece.places, piece.shares = routed.places, routed.shares
     return piece

@@ -13,7 +13,8 @@ from fapilog.coerce import to_plain_fields, to_text
 from fapilog.context import current
 from fapilog.diagnostics import attempt
 from fapilog.event import Extra, Intake, Origin, SpanIds
-from fapilog.logger.tracebacks import capture_exception, render_stack
+from fapilog.levels import ERROR
+from fapilog.logger.tracebacks import capture_exception, raised, render_stack
 
 NOTHING: Mapping[str, Any] = {}
 ORDINARY_BYTES = 1024
@@ -68,6 +69,12 @@ def submit(
         extra = Extra(exception, stack, size)
     scope = current.get()
     now = time.time_ns() if time_ns is None else time_ns
+    notes = scope.request.notes
+    if notes is not None:
+        notes.levels[levelno] += 1
+        error = raised(exc_info) if exception is not None and levelno >= ERROR else None
+        if error is not None:
+            notes.note_error(error, now)
     record = (now, levelno, origin, text, plain, bound, scope.fields, scope.request.shared, active_span(queue), extra)
     return queue.admit(record, may_await=may_await)
 

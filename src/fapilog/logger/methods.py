@@ -114,7 +114,7 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
     may_await = taken is not None
     default_exc_info = exc_info
 
-    def method(
+    def method(  # noqa: C901 - see above
         self: Any,
         message: str,
         /,
@@ -148,12 +148,15 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
         if size > ORDINARY_BYTES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
         scope = current.get()
+        request = scope.request
         span = queue.current_context().get(queue.span_key)
         try:
             ids = None if span is None else span.get_span_context()
         except _SPAN_RAISES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
-        shared = scope.request.shared
+        if ids is not None and request.notes is not None:
+            request.notes.levels[levelno] += 1
+        shared = request.shared
         items.append((time_ns(), levelno, origin, message, fields, self._bound, scope.fields, shared, ids, None))
         return taken
 

@@ -90,20 +90,22 @@ def capture_exception(exc_info: object) -> CapturedError | None:
     Args:
         exc_info: An exception, a ``sys.exc_info()`` triple, or anything true for the one being handled.
     """
-    if isinstance(exc_info, BaseException):
-        error, traceback = exc_info, exc_info.__traceback__
-    elif isinstance(exc_info, tuple) and len(exc_info) == 3 and isinstance(exc_info[1], BaseException):  # noqa: PLR2004
-        error = exc_info[1]
-        traceback = exc_info[2] if isinstance(exc_info[2], TracebackType) else error.__traceback__
-    elif exc_info and not isinstance(exc_info, tuple):
-        _, current, traceback = sys.exc_info()
-        if current is None:
-            return None
-        error = current
-    else:
+    error = raised(exc_info)
+    if error is None:
         return None
-    captured, _ = attempt(_chain, error, traceback)
+    given = exc_info[2] if isinstance(exc_info, tuple) else None
+    captured, _ = attempt(_chain, error, given if isinstance(given, TracebackType) else error.__traceback__)
     return captured if isinstance(captured, CapturedError) else None
+
+
+def raised(exc_info: object) -> BaseException | None:
+    """Return the exception that ``exc_info`` of a log call stands for; see :func:`capture_exception`."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        error = exc_info[1] if len(exc_info) == 3 else None  # noqa: PLR2004 - what sys.exc_info() returns
+        return error if isinstance(error, BaseException) else None
+    return sys.exc_info()[1] if exc_info else None
 
 
 def render_stack(frame: FrameType | None) -> str:

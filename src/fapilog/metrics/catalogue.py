@@ -105,9 +105,7 @@ DELIVERY = Metric(
     "How long a batch took from being given to the sink until it was taken or given up, retries included.",
     SECONDS,
 )
-BATCH_SIZE = Metric(
-    "fapilog.sink.batch.size", "histogram", "{event}", ("engine", "sink"), "Events in a batch.", EVENTS
-)
+BATCH_SIZE = Metric("fapilog.sink.batch.size", "histogram", "{event}", ("engine", "sink"), "Events in a batch.", EVENTS)
 HTTP_LABELS = (
     "http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type",
     "network.protocol.version",

@@ -66,6 +66,14 @@ class Redactor:
         self._walk = Walk(self.verdict, self._is_allowed, paths, self._text, max_text)
         self._parts: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
 
+    @property
+    def masked(self) -> int:
+        """How often a value or text was changed so far: what many events share once for as long as it is in use.
+
+        What :meth:`text` hides is not counted.
+        """
+        return self._walk.masked
+
     def verdict(self, name: str) -> Action:
         """Return what is to be done with a field of this name. What the user says comes before what a preset says."""
         if self._is_allowed(name):
@@ -125,7 +133,7 @@ class Redactor:
         if extra is not None and extra.exception is not None:
             extra = extra._replace(exception=RenderedException(self._walk.content(extra.exception.render())))
         if extra is not None and extra.stack is not None:
-            extra = extra._replace(stack=self._text.clean(extra.stack))
+            extra = extra._replace(stack=self._walk.content(extra.stack))
         return (time_ns, levelno, origin, self._walk.text(message), self.fields(fields), *parts, span, extra)
 
     def _harmless(self, texts: list[str], fields: Mapping[str, Any]) -> bool:
@@ -135,7 +143,7 @@ class Redactor:
         walk = self._walk
         if walk.known.issuperset(texts):
             return True
-        if walk.hides(texts) and not all(walk.text(text) is text for text in texts):
+        if walk.hides(texts) and not all(walk.is_clean(text) for text in texts):
             return False
         walk.remember(texts)
         return True

@@ -43,6 +43,8 @@ class Walk:
     Attributes:
         harmless: Names at the root of an event that no rule is about, as far as known; at most 4 096.
         known: Short texts that nothing is to be hidden in, as far as known; about as many.
+        masked: How often a value, a text or a name was masked, removed, cut or replaced by its size. What is so
+            already does not count again.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Walk:
         self.harmless: set[str] = set()
         self.known: set[str] = set()
         self._harmless_below: set[str] = set()
+        self.masked = 0
 
     def gather(self, fields: Mapping[str, Any], texts: list[str], *, root: bool) -> bool:
         """Add all texts of a mapping to ``texts``; False if a name or value in it may have to be hidden."""
@@ -95,6 +98,16 @@ class Walk:
 
     def text(self, text: str) -> str:
         """Return a text redacted, and cut if it is too long: the same object if there is nothing to do."""
+        cleaned = self._cleaned(text)
+        if cleaned is not text:
+            self.masked += 1
+        return cleaned
+
+    def is_clean(self, text: str) -> bool:
+        """Tell whether there is nothing to do about a text."""
+        return self._cleaned(text) is text
+
+    def _cleaned(self, text: str) -> str:
         if text in self.known:
             return text
         if self._max_text is None or len(text) <= self._longest:
@@ -109,7 +122,10 @@ class Walk:
     def content(self, value: Any) -> Any:
         """Return a plain value with its texts redacted by content alone, none of them cut."""
         if type(value) is str:
-            return self._text.clean(value)
+            cleaned = self._text.clean(value)
+            if cleaned is not value:
+                self.masked += 1
+            return cleaned
         if type(value) is dict:
             return {key: self.content(item) for key, item in value.items()}
         return [self.content(item) for item in value] if type(value) is list else value
@@ -179,7 +195,7 @@ class Walk:
         named = "value" in fields and self._names_value(fields)
         for key, value in fields.items():
             if named and key == "value":
-                redacted[key] = MASK
+                redacted[key] = self._mask(value)
             else:
                 self._put(redacted, key if type(key) is str else to_text(key), value, state)
         return redacted
@@ -190,8 +206,11 @@ class Walk:
         if action is None or self._allowed(name):
             action = self._action(name)
         if action == REMOVE:
+            self.masked += 1
             return
         shown = self._name(name)
+        if shown != name:
+            self.masked += 1
         if shown != name and action == KEEP:
             # What the name has become says the same the next time.
             action = self._action(shown)
@@ -205,11 +224,13 @@ class Walk:
         for index, value in enumerate(values):
             before = values[index - 1] if index else None
             if type(before) is str and (pair or _FLAG.fullmatch(before)) and self._is_secret(before):
-                redacted.append(MASK)
+                redacted.append(self._mask(value))
                 continue
             below = None if state is None else self._paths.step(state, index)
             action = self._action_at(below) or KEEP
-            if action != REMOVE:
+            if action == REMOVE:
+                self.masked += 1
+            else:
                 redacted.append(self._value(value, action, below, in_list=True))
         return redacted
 
@@ -218,9 +239,10 @@ class Walk:
 
     def _value(self, value: Any, action: Action, state: State | None, *, in_list: bool = False) -> Any:
         if action == SIZE and (note := _size_note(value)) is not None:
+            self.masked += note is not value
             return note
         if action not in (KEEP, SIZE):
-            return MASK
+            return self._mask(value)
         kind = type(value)
         if kind not in _PLAIN:
             # A stage put it there; this is what a serialiser would make of it.
@@ -234,8 +256,14 @@ class Walk:
             return self._list(value, state, in_list=in_list)
         if kind is int and value > _LARGEST_HARMLESS:
             digits = str(value)
-            return value if self._text.clean(digits) == digits else MASK
+            return value if self._text.clean(digits) == digits else self._mask(value)
         return value
+
+    def _mask(self, value: Any) -> str:
+        """Return the mask in place of a value, counted unless it is one."""
+        if type(value) is not str or value != MASK:
+            self.masked += 1
+        return MASK
 
 
 def _size_note(value: Any) -> str | None:

@@ -5,8 +5,8 @@
     undo = capture_stdlib()          # every record of `logging` is an event from now on
     undo()
 
-``records`` takes a record apart, ``handler`` hands it in, ``placement`` attaches and undoes, ``capture`` and
-``servers`` say to which loggers.
+``records`` takes a record apart, ``handler`` hands it in, ``otel_handlers`` keeps OpenTelemetry's own handlers from
+exporting it once more, ``placement`` attaches and undoes, ``capture`` and ``servers`` say to which loggers.
 """
 
 from fapilog.stdlib.capture import capture_stdlib

@@ -23,6 +23,7 @@ from fapilog.diagnostics import attempt, describe
 from fapilog.event import Origin
 from fapilog.levels import STANDARD_LEVELS
 from fapilog.logger.capture import submit
+from fapilog.stdlib.otel_handlers import OtelHandlers, exports_otlp
 from fapilog.stdlib.records import is_last_line, level_of, name_of, read, was_reported
 
 RECURSION = "recursion"
@@ -49,6 +50,7 @@ class FapilogHandler(logging.Handler):
 
     Attributes:
         placements: By logger name what has to be undone when the handler leaves (``stdlib/placement.py``).
+        otel_handlers: Keeps OpenTelemetry's handlers from exporting the same records once more.
     """
 
     def __init__(self, level: int | str = logging.NOTSET, *, source: bool = False) -> None:
@@ -56,6 +58,7 @@ class FapilogHandler(logging.Handler):
         super().__init__(level)
         self.source = source
         self.placements: dict[str, Any] = {}
+        self.otel_handlers = OtelHandlers(self.placements, _exports_otlp, _report_otel)
         self._depth = threading.local()
         self._fed_at = -1
         self._fed = 0
@@ -83,7 +86,10 @@ class FapilogHandler(logging.Handler):
         origin = _runtime.origin(name_of(record))
         origin.queue.bind(origin)
         levelno = level_of(record)
-        if not kept or levelno < origin.level or was_reported(record):
+        if not kept or levelno < origin.level:
+            return
+        self.otel_handlers.note(record, origin.queue)
+        if was_reported(record):
             return
         own_thread = current.get().request is OWN_WORK
         if own_thread and levelno < logging.WARNING and origin.name == "asyncio":
@@ -129,6 +135,14 @@ def _name_level(origin: Origin, levelno: int, record: logging.LogRecord, fields:
     name = vars(record).get("levelname")
     if levelno not in _STANDARD_LEVELS and isinstance(name, str) and origin.queue.levels.name(levelno) != name:
         fields.setdefault("level_name", name)
+
+
+def _exports_otlp() -> bool:
+    return exports_otlp(tuple(_runtime.default_options().sinks))
+
+
+def _report_otel(text: str) -> None:
+    attempt(_report, "stdlib", text)
 
 
 def _report(kind: str, text: str) -> None:

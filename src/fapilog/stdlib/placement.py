@@ -58,6 +58,7 @@ class Placement:
         ours = self.handler in now if self.handler is not None else now == self.installed
         if self.handler is not None:
             self.handler.placements.pop(logger.name, None)
+            self.handler.otel_handlers.release()
         if not ours:
             return
         kept = [each for each in self.saved if each in self.removed or each in now]

@@ -14,7 +14,11 @@ from fapilog.diagnostics import attempt
 from fapilog.levels import INFO
 
 # What every record has, what formatters leave on it, and what `logging` adds since Python 3.12. The rest is `extra`.
-_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"asctime", "message", "taskName"}
+# OpenTelemetry's instrumentation of `logging` puts the ids of the span on each record: an event has them already.
+_OTEL = {"otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName"}
+_STANDARD = (
+    frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"asctime", "message", "taskName"} | _OTEL
+)
 _SERVERS = ("uvicorn", "gunicorn", "hypercorn")
 _UVICORN_ACCESS_ARGS = ("client_addr", "http_method", "path", "http_version", "status_code")
 # The letters of the access log formats of gunicorn and hypercorn.

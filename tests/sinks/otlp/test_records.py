@@ -1,5 +1,7 @@
 """Flat events become OTLP records that say the same."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from fapilog.asgi import access
 from fapilog.coerce import json_safe, to_plain
 from fapilog.processors.otel import otel
-from fapilog.sinks.otlp.records import encode
+from fapilog.sinks.otlp.records import EDGE_EVENTS, encode
 from tests.odd_values import values
 from tests.processors.events import COMPLETED, FAILED, PLAIN, SPAN_ID, STAMP_NS, TRACE_ID, odd_events
 from tests.services.otlp import pairs_of, value_of
@@ -166,6 +169,34 @@ def test_an_event_name_is_the_records_and_no_attribute(name: str) -> None:
     assert name not in pairs_of(record.attributes)
     record = record_of(**{name: 7})
     assert (record.event_name, pairs_of(record.attributes)[name]) == ("", 7)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "request_completed",
+        "request_failed",
+        "websocket_opened",
+        "websocket_closed",
+        "websocket_refused",
+        "websocket_failed",
+    ],
+)
+def test_the_events_of_the_edge_have_a_name(message: str) -> None:
+    """A completion event is one of OpenTelemetry's events; its body stays, and a name that somebody gave it wins."""
+    record = record_of(logger="fapilog.request", message=message)
+    assert (record.event_name, record.body.string_value) == (f"fapilog.{message}", message)
+    assert record_of(logger="fapilog.request", message=message, event_name="order.placed").event_name == "order.placed"
+    assert record_of(message=message).event_name == ""
+    assert record_of(logger="fapilog.request", message="anything else").event_name == ""
+    assert record_of(logger="fapilog.request", message=[message]).event_name == ""
+
+
+def test_the_names_of_the_edge_are_all_that_the_edge_says() -> None:
+    """Whatever the middleware reports of a request or a WebSocket is in the list of names."""
+    folder = Path(access.__file__).parent
+    told = set(re.findall(r'"((?:request|websocket)_[a-z]+ed)"', "".join(map(Path.read_text, folder.glob("*.py")))))
+    assert told == EDGE_EVENTS
 
 
 def test_an_exception_has_the_attributes_of_the_conventions() -> None:

@@ -2,7 +2,8 @@
 
 What goes where is the schema ``otel`` (:mod:`fapilog.processors.otel`: severity, ids, resource, scope, semantic
 conventions); here it becomes protobuf, with what only OTLP has: ``event_id`` is the attribute ``log.record.uid``, the
-field ``event_name`` or ``event.name`` is the record's event name.
+field ``event_name`` or ``event.name`` is the record's event name. The events of the edge, one for each request and two
+for each WebSocket, have names without it: ``fapilog.request_completed`` and the like.
 
     resource_logs ── resource             service.name, host.name, process.pid …, the configured attributes
         scope_logs ── scope               the logger's name
@@ -34,10 +35,17 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 
 from fapilog.coerce import MAX_DEPTH, json_safe, to_plain
 from fapilog.event import EventDict
+from fapilog.processors.parts import ACCESS_LOGGER
 from fapilog.sinks.otlp.usual import UsualEvents
 
 RECORD_UID = "log.record.uid"
 EVENT_NAMES = ("event_name", "event.name")
+EDGE_PREFIX = "fapilog."
+EDGE_EVENTS = frozenset({
+    "request_completed", "request_failed", "websocket_opened", "websocket_closed", "websocket_refused",
+    "websocket_failed",
+})  # fmt: skip
+"""Messages of the logger ``fapilog.request`` that come with fields one can rely on: OpenTelemetry's events."""
 _NAMED = frozenset(EVENT_NAMES)
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 _INT64 = 1 << 63
@@ -87,6 +95,8 @@ def _fill_record(target: LogRecord, event: EventDict, record: EventDict, shared:
         attributes["timestamp"] = event["timestamp"]
         time_ns = 0
     event_name = "" if _NAMED.isdisjoint(attributes) else _take_name(attributes)
+    if not event_name and event.get("logger") == ACCESS_LOGGER:
+        event_name = _edge_name(record.get("Body"))
     if type(attributes.get("event_id")) is str:
         _put_uid(attributes)
     shared.fill(target, attributes)
@@ -117,6 +127,10 @@ def _take_name(attributes: EventDict) -> str:
             del attributes[name]
             return value
     return ""
+
+
+def _edge_name(message: Any) -> str:
+    return EDGE_PREFIX + message if type(message) is str and message in EDGE_EVENTS else ""
 
 
 def _put_uid(attributes: EventDict) -> None:

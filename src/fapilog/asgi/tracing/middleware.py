@@ -1,0 +1,227 @@
+"""The wrapper between the middleware and the application that gives each request its server span and measures it.
+
+RequestMiddleware ─► Telemetry ─► application
+                        │ span of somebody else, outside or further in? ─► told the same, opened by nobody twice
+                        ╰ else a SERVER span of our own, child of what the headers name, current in the application
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import propagate, trace
+from opentelemetry.trace import Span, SpanKind, Tracer
+
+from fapilog import _runtime
+from fapilog._version import __version__
+from fapilog.asgi.access import diagnose
+from fapilog.asgi.exchange import MARK
+from fapilog.asgi.headers import HeaderReader
+from fapilog.asgi.routes import RouteOf
+from fapilog.asgi.rules import Paths
+from fapilog.asgi.tracing.attributes import known_methods, method_of, start_attributes
+from fapilog.asgi.tracing.durations import Durations
+from fapilog.asgi.tracing.others import Found, Inside, is_configured, outside
+from fapilog.asgi.tracing.propagation import chosen_baggage, joined, propagation_headers, remote_context
+from fapilog.asgi.tracing.request import Tools, TracedRequest
+from fapilog.asgi.types import App, Receive, Scope, Send
+from fapilog.diagnostics import attempt
+from fapilog.otel.options import TracingOptions
+from fapilog.otel.semconv import SCHEMA_URL, conventions, with_former_names
+
+TRACED = "fapilog.traced"
+_KINDS = frozenset(("http", "websocket"))
+_FORWARDED_FOR = b"x-forwarded-for"
+
+
+class Telemetry:
+    """Gives each request one server span, and measures how long it takes. Thread-safe as the application is.
+
+    Whatever goes wrong in here is counted and reported, and never reaches the application.
+
+    Args:
+        app: The application; also the attribute ``app``, so that instrumentation finds its way in.
+        tracing: What to do with spans; None: nothing.
+        provider: Where spans are made; None for the global one, whichever it is when a request comes.
+        durations: Takes how long requests take; None: nobody asks.
+        headers: Knows trusted proxies.
+        route_of: Finds the route template in a scope after routing.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        tracing: TracingOptions | None,
+        provider: Any,
+        durations: Durations | None,
+        headers: HeaderReader,
+        route_of: RouteOf,
+    ) -> None:
+        """Read what the environment says of the conventions."""
+        self.app = app
+        self._tracing = tracing or TracingOptions()
+        self._opens = tracing is not None
+        self._given = provider
+        self._durations = durations
+        self._headers = headers
+        self._skipped = Paths(self._tracing.skip_paths)
+        self._methods = known_methods()
+        self._inside = Inside(app, _tell_request)
+        levels = _runtime.origin("root").queue.levels
+        self._tools = Tools(conventions(os.environ), levels.name, _scrub, _checked(route_of), self._opens)
+        self._provider: Any = None
+        self._tracer: Tracer | None = None
+        self._propagator: Any = None
+        self._wanted: frozenset[bytes] = frozenset()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. What the application raises goes on unchanged."""
+        if scope["type"] not in _KINDS or TRACED in scope or MARK not in scope:
+            await self.app(scope, receive, send)
+            return
+        request, failed = attempt(self._begin, scope)
+        if failed is not None:
+            diagnose("tracing", failed)
+            await self.app(scope, receive, send)
+            return
+        error: BaseException | None = None
+        try:
+            await self.app(scope, _watched_receive(request, receive), _watched_send(request, send))
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            _, failed = attempt(self._finish, request, error)
+            if failed is not None:
+                diagnose("tracing", failed)
+            error = None
+
+    def _begin(self, scope: Any) -> TracedRequest:
+        request = TracedRequest(self._tools, scope, scope[MARK], method_of(scope, self._methods))
+        found = outside(scope)
+        scope[TRACED] = request
+        if found is not None:
+            request.adopt(found)
+            self._bind_baggage(scope, otel_context.get_current())
+        elif self._opens and not self._inside.traces():
+            self._open(request, scope)
+        elif self._opens and self._tracing.baggage:
+            self._bind_baggage(scope, remote_context(self._carrier(scope)))
+        return request
+
+    def _open(self, request: TracedRequest, scope: Any) -> None:
+        """Make what the headers carry the current context, with a span of ours in it if somebody makes spans."""
+        carrier = self._carrier(scope)
+        within = remote_context(carrier)
+        self._bind_baggage(scope, within)
+        tracer = self._tracer_now()
+        is_skipped = self._skipped.hold(scope["path"], scope.get("root_path", ""))
+        if tracer is not None and not is_skipped and not _suppressed():
+            span = self._started(request, scope, carrier, tracer, within)
+            within = trace.set_span_in_context(span, within)
+            request.enter(within)
+            request.open(span)
+        else:
+            request.enter(within)
+
+    def _started(
+        self, request: TracedRequest, scope: Any, carrier: dict[str, str], tracer: Tracer, parent: otel_context.Context
+    ) -> Span:
+        peer, client = scope.get("client"), None
+        if self._headers.trusts_proxies and peer:
+            forwarded = carrier.get(_FORWARDED_FOR.decode(), "").encode("latin-1")
+            client = self._headers.client(peer[0], {_FORWARDED_FOR: forwarded})
+        attributes = start_attributes(scope, carrier, request.method, client, _scrub)
+        if self._tools.conventions.former_names:
+            attributes = with_former_names(attributes)
+        return tracer.start_span(request.span_name, parent, SpanKind.SERVER, attributes)
+
+    def _carrier(self, scope: Any) -> dict[str, str]:
+        propagator = propagate.get_global_textmap()
+        if propagator is not self._propagator:
+            self._propagator = propagator
+            self._wanted = propagation_headers() | {b"host", b"user-agent", _FORWARDED_FOR}
+        return joined(scope["headers"], self._wanted)
+
+    def _bind_baggage(self, scope: Any, context: otel_context.Context) -> None:
+        if self._opens and self._tracing.baggage:
+            fields = chosen_baggage(context, self._tracing.baggage)
+            if fields:
+                scope[MARK].share(fields)
+
+    def _tracer_now(self) -> Tracer | None:
+        """Return the tracer of the provider that is in force; None if that is no more than a stand-in."""
+        provider = self._given or trace.get_tracer_provider()
+        if provider is not self._provider:
+            self._provider = provider
+            self._tracer = None
+            if is_configured(provider):
+                self._tracer = provider.get_tracer("fapilog", __version__, schema_url=SCHEMA_URL)
+                _runtime.watch_spans(provider)
+        return self._tracer
+
+    def _finish(self, request: TracedRequest, error: BaseException | None) -> None:
+        request.scope.pop(TRACED, None)
+        request.finish(error)
+        durations = self._durations
+        if durations is not None and not request.is_socket and not self._inside.measures():
+            durations.record(request, self._tools.route_of(request.scope))
+
+
+def _watched_send(request: TracedRequest, send: Send) -> Send:
+    async def watched(message: Any) -> None:
+        last, failed = attempt(request.sending, message)
+        if failed is not None:
+            diagnose("tracing", failed)
+        try:
+            await send(message)
+        except OSError as error:
+            request.not_sent(error)
+            raise
+        if last:
+            _, failed = attempt(request.sent_last)
+            if failed is not None:
+                diagnose("tracing", failed)
+
+    return watched
+
+
+def _watched_receive(request: TracedRequest, receive: Receive) -> Receive:
+    async def watched() -> Any:
+        message = await receive()
+        _, failed = attempt(request.received, message)
+        if failed is not None:
+            diagnose("tracing", failed)
+        return message
+
+    return watched
+
+
+def _tell_request(span: Span, scope: dict[str, Any]) -> None:
+    """Be told by contrib's middleware which span it has opened."""
+    request = scope.get(TRACED)
+    if isinstance(request, TracedRequest):
+        _, failed = attempt(request.adopt, Found(span, reports=True))
+        if failed is not None:
+            diagnose("tracing", failed)
+
+
+def _suppressed() -> bool:
+    return bool(otel_context.get_value("suppress_instrumentation"))
+
+
+def _scrub(text: str) -> str:
+    """Return a text without the secrets in it, as the engine that is the default now would write it."""
+    clean: str = _runtime.default_engine().diagnostics.scrubbed(text)
+    return clean
+
+
+def _checked(route_of: RouteOf) -> Callable[[Any], str | None]:
+    def checked(scope: Any) -> str | None:
+        route, failed = attempt(route_of, scope)
+        if failed is not None:
+            diagnose("asgi_route", failed)
+        return route if isinstance(route, str) else None
+
+    return checked

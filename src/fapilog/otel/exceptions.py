@@ -1,0 +1,85 @@
+"""Exceptions on spans: each one once, however many have a hand in it.
+
+logger.exception(…) ─┐
+the endpoint raises ─┼─► SpanNotes of the request ─► at the end of the server span: what is on no span yet
+a user's own span   ─┘        ▲ RecordedExceptions: what the SDK has put on spans that ended within the request
+"""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from fapilog.coerce import cut_text, to_text
+from fapilog.context import SpanNotes, current
+from fapilog.otel.semconv import error_type
+
+_MOST_TEXT = 20_000
+_EVENT = "exception"
+Key = tuple[str, str]
+"""What tells exceptions apart on a span: type and message."""
+
+
+class RecordedExceptions:
+    """A span processor that notes which exceptions are on the spans that end within a request.
+
+    It has the methods of ``opentelemetry.sdk.trace.SpanProcessor`` without being one: the SDK is the user's choice.
+    Thread-safe; keeps no span.
+    """
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        """Do nothing."""
+
+    def _on_ending(self, span: Any) -> None:
+        """Do nothing."""
+
+    def on_end(self, span: Any) -> None:
+        """Note the exceptions of a span, if it ended where a request is current."""
+        if not span.events:
+            return
+        notes = current.get().request.notes
+        if notes is None:
+            return
+        for event in span.events:
+            if event.name == _EVENT and event.attributes:
+                notes.note_recorded(
+                    (str(event.attributes.get("exception.type")), str(event.attributes.get("exception.message")))
+                )
+
+    def shutdown(self) -> None:
+        """Do nothing."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the processors' common form
+        """Nothing waits here."""
+        return True
+
+
+def key_of(error: BaseException) -> Key:
+    """Return what tells this exception on a span."""
+    return error_type(error), to_text(error)
+
+
+def record_once(
+    span: Span, notes: SpanNotes, error: BaseException, scrub: Callable[[str], str], time_ns: int | None = None
+) -> None:
+    """Put an exception on a span, unless it is on a span of this request already. Its texts are redacted.
+
+    Args:
+        span: The span.
+        notes: What is known of the request.
+        error: The exception.
+        scrub: Takes the secrets out of a text.
+        time_ns: When it was logged; default now.
+    """
+    key = key_of(error)
+    if key in notes.recorded:
+        return
+    notes.note_recorded(key)
+    stack = "".join(traceback.format_exception(error))
+    # The texts given here take the place of those that the SDK would write itself.
+    texts = {
+        "exception.message": scrub(cut_text(key[1], _MOST_TEXT)),
+        "exception.stacktrace": scrub(cut_text(stack, _MOST_TEXT)),
+    }
+    span.record_exception(error, attributes=texts, timestamp=time_ns)

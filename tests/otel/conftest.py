@@ -1,0 +1,26 @@
+"""Providers of the SDK for one test, and an application that contrib's instrumentation leaves no trace in."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.background import BackgroundTask
+
+from tests.otel.signals import Signals
+
+
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    """Providers of the SDK, by parameter; nothing is global."""
+    signals = Signals()
+    yield signals
+    signals.close()
+
+
+@pytest.fixture
+def contrib() -> Iterator[None]:
+    """Take back what ``instrument_app`` does to all applications of the process."""
+    call = BackgroundTask.__call__
+    yield
+    BackgroundTask.__call__ = call  # type: ignore[method-assign]
+    if hasattr(BackgroundTask, "_otel_original_call"):
+        del BackgroundTask._otel_original_call
