@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fapilog import checks
+from fapilog.errors import ConfigError
+from fapilog.event import IDENTITY_KEYS
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class TracingOptions:
         """
         checks.flag(self.links, "with_tracing(links)")
         object.__setattr__(self, "baggage", checks.texts(self.baggage, "with_tracing(baggage)"))
+        for key in self.baggage:
+            if key in IDENTITY_KEYS:
+                # A caller's words would take the place of what was checked.
+                raise ConfigError.wrong("with_tracing(baggage)", key, f"keys other than {', '.join(IDENTITY_KEYS)}")
         object.__setattr__(self, "skip_paths", checks.paths(self.skip_paths, "with_tracing(skip_paths)"))
 
 

@@ -1,6 +1,7 @@
 """``GET /debug/logging``: the figures of the engine, answered in front of the application.
 
     server ─► DebugRoute ──path matches──► 405 | 401 | 200 JSON
+                  ├──────path/metrics────► 405 | 401 | 200 as Prometheus reads it | 501 without prometheus-client
                   └──────everything else─► FapilogMiddleware ─► application
 
 Standing outermost it is reachable although the application has a catch-all route, appears in no OpenAPI document, and
@@ -16,6 +17,7 @@ from opentelemetry import trace
 
 from fapilog._version import __version__
 from fapilog.asgi.debug.auth import is_authorized, tokens_of
+from fapilog.asgi.debug.metrics import MISSING, exposition
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.clock import SYSTEM_CLOCK, Clock
@@ -23,8 +25,9 @@ from fapilog.event import timestamp
 
 _METHODS = ("GET", "HEAD")
 _HIDDEN = b"token=***"
+_METRICS = "/metrics"
+_JSON = b"application/json"
 _HEADERS = (
-    (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'"),
     (b"referrer-policy", b"no-referrer"),
@@ -33,12 +36,13 @@ _HEADERS = (
 
 
 class DebugRoute:
-    """An ASGI application around another one that answers one path itself. Holds no state of a request.
+    """An ASGI application around another one that answers two paths itself. Holds no state of a request.
 
     Args:
         app: The application behind it; also the attribute ``app``, so that instrumentation finds its way in.
-        options: The path it answers, relative to the application's root path, and what a reader has to show.
-            Exactly this spelling of the path: encoded, doubled or slash-ended variants go to the application.
+        options: The path it answers, relative to the application's root path, and what a reader has to show; the
+            metrics are under ``/metrics`` of it. Exactly this spelling of the path: encoded, doubled or slash-ended
+            variants go to the application.
         figures: Returns what is answered, plain JSON values without secrets; called on the event loop.
     """
 
@@ -46,30 +50,35 @@ class DebugRoute:
         """Check nothing: the options did."""
         self.app = app
         self._options = options
-        self._path = options.path
+        self._paths = (options.path, options.path + _METRICS)
         self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the route's path; pass on everything else untouched, at the first time after telling the link."""
         if not self._options.announced:
             self._options.announce()
-        if scope["type"] == "http" and scope["path"].endswith(self._path) and _is_at(scope, self._path):
-            await self._answer(scope, send)
-        else:
-            await self.app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].endswith(self._paths):
+            for path in self._paths:
+                if _is_at(scope, path):
+                    await self._answer(scope, send, metrics=path == self._paths[1])
+                    return
+        await self.app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _answer(self, scope: Scope, send: Send, *, metrics: bool) -> None:
         query = scope["query_string"]
         if tokens_of(query):
             _hide_token(scope)
+        head = scope["method"] == "HEAD"
         if scope["method"] not in _METHODS:
-            await _send(send, 405, {"error": "only GET and HEAD"}, (b"allow", ", ".join(_METHODS).encode()))
+            await _refuse(send, 405, "only GET and HEAD", (b"allow", ", ".join(_METHODS).encode()))
         elif not is_authorized(self._options.token, scope["headers"], query):
-            await _send(
-                send, 401, {"error": "a valid token is needed"}, (b"www-authenticate", b'Bearer realm="fapilog"')
-            )
+            await _refuse(send, 401, "a valid token is needed", (b"www-authenticate", b'Bearer realm="fapilog"'))
+        elif not metrics:
+            await _send(send, 200, _json(self._figures()), _JSON, head=head)
+        elif (written := await exposition(scope["headers"])) is None:
+            await _refuse(send, 501, MISSING, head=head)
         else:
-            await _send(send, 200, self._figures(), head=scope["method"] == "HEAD")
+            await _send(send, 200, written.text, written.content_type.encode(), head=head)
 
 
 def process_figures(
@@ -134,14 +143,23 @@ def _hide_token(scope: Scope) -> None:
         span.set_attribute("url.query", _HIDDEN.decode())
 
 
+def _json(content: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
+
+
+async def _refuse(send: Send, status: int, error: str, *more_headers: tuple[bytes, bytes], head: bool = False) -> None:
+    await _send(send, status, _json({"error": error}), _JSON, *more_headers, head=head)
+
+
 async def _send(
     send: Send,
     status: int,
-    content: Mapping[str, Any],
+    body: bytes,
+    content_type: bytes,
     *more_headers: tuple[bytes, bytes],
     head: bool = False,
 ) -> None:
-    body = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
-    headers = [*_HEADERS, (b"content-length", str(len(body)).encode()), *more_headers]
+    length = str(len(body)).encode()
+    headers = [(b"content-type", content_type), *_HEADERS, (b"content-length", length), *more_headers]
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})

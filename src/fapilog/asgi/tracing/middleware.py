@@ -22,7 +22,7 @@ from fapilog.asgi.routes import RouteOf
 from fapilog.asgi.rules import Paths
 from fapilog.asgi.tracing.attributes import known_methods, method_of, start_attributes
 from fapilog.asgi.tracing.durations import Durations
-from fapilog.asgi.tracing.others import Found, Inside, is_configured, outside
+from fapilog.asgi.tracing.others import Found, Inside, is_configured, outside, provider_of
 from fapilog.asgi.tracing.propagation import chosen_baggage, joined, propagation_headers, remote_context
 from fapilog.asgi.tracing.request import Tools, TracedRequest
 from fapilog.asgi.types import App, Receive, Scope, Send
@@ -71,6 +71,7 @@ class Telemetry:
         levels = _runtime.origin("root").queue.levels
         self._tools = Tools(conventions(os.environ), levels.name, _scrub, _checked(route_of), self._opens)
         self._provider: Any = None
+        self._watched: Any = None
         self._tracer: Tracer | None = None
         self._propagator: Any = None
         self._wanted: frozenset[bytes] = frozenset()
@@ -102,6 +103,7 @@ class Telemetry:
         found = outside(scope)
         scope[TRACED] = request
         if found is not None:
+            self._watch(provider_of(scope))
             request.adopt(found)
             self._bind_baggage(scope, otel_context.get_current())
         elif self._opens and not self._inside.traces():
@@ -158,8 +160,16 @@ class Telemetry:
             self._tracer = None
             if is_configured(provider):
                 self._tracer = provider.get_tracer("fapilog", __version__, schema_url=SCHEMA_URL)
-                _runtime.watch_spans(provider)
+                self._watch(provider)
         return self._tracer
+
+    def _watch(self, provider: Any) -> None:
+        """Learn from the spans of a provider which exceptions are on spans already."""
+        provider = provider or self._given or trace.get_tracer_provider()
+        if self._opens and provider is not self._watched:
+            self._watched = provider
+            if is_configured(provider):
+                _runtime.watch_spans(provider)
 
     def _finish(self, request: TracedRequest, error: BaseException | None) -> None:
         request.scope.pop(TRACED, None)

@@ -72,6 +72,12 @@ def fastapi_span(scope: Mapping[str, Any]) -> Found | None:
     return None if span is None else Found(span, reports=getattr(telemetry, "logger", None) is not None)
 
 
+def provider_of(scope: Mapping[str, Any]) -> Any:
+    """Return the tracer provider that FastAPI's own telemetry was given for this application; None for the global."""
+    config = getattr(scope.get("app"), "_telemetry", None)
+    return config.get("tracer_provider") if isinstance(config, Mapping) else None
+
+
 class Inside:
     """What of the application's own layers opens server spans or measures.
 

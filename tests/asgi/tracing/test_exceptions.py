@@ -1,0 +1,182 @@
+"""Exceptions on spans: each one once, by the conventions in force, redacted."""
+
+import pytest
+from opentelemetry.trace import StatusCode
+
+from fapilog import get_logger
+from tests.asgi.driver import reply
+
+pytestmark = pytest.mark.asyncio
+
+
+class OrderError(Exception):
+    """One with a module."""
+
+
+def recorded(traced):
+    """Return span name and exception type of all exceptions on spans."""
+    return [
+        (span.name, event.attributes["exception.type"])
+        for span in traced.signals.spans
+        for event in span.events
+        if event.name == "exception"
+    ]
+
+
+async def serve_failing(traced, app, error=Exception, **tracing):
+    with pytest.raises(error):
+        await traced.serve(app, **tracing)
+
+
+async def test_what_the_application_raises_is_on_the_span_redacted(traced):
+    """Type, message and stack trace; status ERROR and error.type beside them."""
+
+    async def app(scope, receive, send):
+        raise OrderError("no stock, password=hunter2")
+
+    await serve_failing(traced, app, OrderError)
+
+    (event,) = traced.span.events
+    name = f"{__name__}.OrderError"
+    assert (event.attributes["exception.type"], traced.attributes["error.type"]) == (name, name)
+    assert event.attributes["exception.message"] == "no stock, password=***"
+    assert "in app" in event.attributes["exception.stacktrace"]
+    assert "hunter2" not in str(event.attributes)
+    assert traced.span.status.status_code is StatusCode.ERROR
+    assert traced.log.request["exception"]["type"] == name
+
+
+async def test_one_that_a_span_inside_has_already_is_not_recorded_again(traced):
+    """The SDK puts what goes through ``start_as_current_span`` on that span."""
+    tracer = traced.signals.tracers.get_tracer("app")
+
+    async def app(scope, receive, send):
+        with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner", record_exception=False):
+            raise OrderError("once")
+
+    await serve_failing(traced, app)
+
+    assert recorded(traced) == [("outer", f"{__name__}.OrderError")]
+    assert traced.span.status.status_code is StatusCode.ERROR
+
+
+async def test_logged_and_raised_it_is_there_once(traced):
+    """Logged by two layers, raised through a span of the application's own."""
+    log = get_logger("app")
+    tracer = traced.signals.tracers.get_tracer("app")
+
+    async def app(scope, receive, send):
+        try:
+            with tracer.start_as_current_span("inner"):
+                try:
+                    raise OrderError("x")
+                except OrderError:
+                    log.exception("in the repository")
+                    raise
+        except OrderError:
+            log.exception("in the endpoint")
+            raise
+
+    await serve_failing(traced, app)
+
+    assert recorded(traced) == [("inner", f"{__name__}.OrderError")]
+
+
+async def test_a_handled_exception_that_is_logged_is_on_the_span_without_making_it_an_error(traced):
+    """At ERROR and above, by any form of exc_info; below that it is a matter of the log."""
+    log = get_logger("app")
+
+    async def app(scope, receive, send):
+        for level, error in (("ERROR", ValueError("a")), ("CRITICAL", KeyError("b")), ("WARNING", TypeError("c"))):
+            try:
+                raise error
+            except Exception as raised:
+                log.log(level, "handled", exc_info=raised)
+        log.error("a triple", exc_info=(OSError, OSError("d"), None))
+        log.error("none", exc_info=True)
+        await reply(send)
+
+    await traced.serve(app)
+
+    assert [kind for _, kind in recorded(traced)] == ["ValueError", "KeyError", "OSError"]
+    assert traced.span.status.status_code is StatusCode.UNSET
+    times = [event.timestamp for event in traced.span.events]
+    assert times == sorted(times)
+    assert traced.span.start_time <= times[0] < traced.span.end_time
+
+
+async def test_two_with_the_same_words_are_one(traced):
+    """That is how a span's exceptions are told apart."""
+    log = get_logger("app")
+
+    async def app(scope, receive, send):
+        for _ in range(3):
+            log.error("handled", exc_info=ValueError("same"))
+        await reply(send)
+
+    await traced.serve(app)
+
+    assert len(recorded(traced)) == 1
+
+
+async def test_at_most_eight_that_were_logged_are_kept(traced):
+    """Their frames live as long as the request."""
+    log = get_logger("app")
+
+    async def app(scope, receive, send):
+        for number in range(100):
+            log.error("handled", exc_info=ValueError(number))
+        await reply(send)
+
+    await traced.serve(app)
+
+    assert len(recorded(traced)) == 8
+    assert traced.attributes["fapilog.log.count.error"] == 100
+
+
+@pytest.mark.parametrize(("opt_in", "expected"), [("logs", 0), ("logs/dup", 1), ("", 1), ("other", 1)])
+async def test_opted_for_logs_alone_there_are_none_on_spans(opt_in, expected, traced, monkeypatch):
+    """OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN; status and error.type stay."""
+    monkeypatch.setenv("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", opt_in)
+
+    async def app(scope, receive, send):
+        raise ValueError("x")
+
+    await serve_failing(traced, app)
+
+    assert len(recorded(traced)) == expected
+    assert traced.attributes["error.type"] == "ValueError"
+    assert "exception" in traced.log.request
+
+
+@pytest.mark.parametrize("opt_in", ["http", "http/dup", "database/dup, http/dup", "", "database"])
+async def test_former_names_are_written_where_both_are_asked_for(opt_in, traced, monkeypatch):
+    """OTEL_SEMCONV_STABILITY_OPT_IN; the stable ones always."""
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", opt_in)
+
+    async def app(scope, receive, send):
+        await reply(send, 404)
+
+    await traced.serve(app)
+
+    former = {key: traced.attributes.get(key) for key in ("http.method", "http.status_code", "http.target")}
+    both = {"http.method": "GET", "http.status_code": 404, "http.target": "/things/7?secret=***"}
+    assert former == (both if "http/dup" in opt_in else dict.fromkeys(both))
+    assert (traced.attributes["http.request.method"], traced.attributes["http.response.status_code"]) == ("GET", 404)
+
+
+async def test_an_exception_whose_words_raise_costs_nothing(traced):
+    """P39."""
+
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    async def app(scope, receive, send):
+        get_logger("app").error("handled", exc_info=Mute())
+        await reply(send)
+
+    server = await traced.serve(app)
+
+    assert server.body == b"hello"
+    assert len(traced.signals.server_spans) == 1
