@@ -29,7 +29,7 @@ def main() -> None:
         blocks = int(args.pick(16, 6))
         plain, logged = asyncio.run(_measure(bare, dressed, blocks))
         lines = Lines(directory)
-        lost = (WARM_UP + blocks * BLOCK) * dressing.EVENTS_PER_REQUEST - _requests(lines.read())
+        lost = (WARM_UP + blocks * BLOCK) * dressing.EVENTS_PER_REQUEST - _events(lines.read())
     report(
         bare_p50_ns=percentile(plain, 50),
         added_p50_ns=percentile(logged, 50) - percentile(plain, 50),
@@ -38,7 +38,7 @@ def main() -> None:
     )
 
 
-def _requests(data: bytes) -> int:
+def _events(data: bytes) -> int:
     """Count the events of requests, and no other lines such as those of start and stop."""
     return sum(b"order placed" in line or b"request_completed" in line for line in data.splitlines())
 
@@ -46,20 +46,21 @@ def _requests(data: bytes) -> int:
 async def _measure(bare: Any, dressed: Any, blocks: int) -> "tuple[array[int], array[int]]":
     plain, logged = array("q"), array("q")
     async with lifespan(bare), lifespan(dressed):
-        await _block(bare, WARM_UP)
-        await _block(dressed, WARM_UP)
+        await requests(bare, WARM_UP)
+        await requests(dressed, WARM_UP)
         for _ in range(blocks):
-            plain.extend(await _block(bare, BLOCK))
-            logged.extend(await _block(dressed, BLOCK))
+            plain.extend(await requests(bare, BLOCK))
+            logged.extend(await requests(dressed, BLOCK))
             await asyncio.sleep(0.05)  # what is queued gets written, and does not disturb the bare one
     return plain, logged
 
 
-async def _block(app: Any, count: int) -> "array[int]":
+async def requests(app: Any, count: int, *headers: tuple[bytes, bytes]) -> "array[int]":
+    """Send requests one after the other, with headers on top of the usual ones, and return what each took."""
     took = array("q")
     clock = time.perf_counter_ns
     for number in range(count):
-        scope = _scope(number)
+        scope = _scope(number, *headers)
         began = clock()
         await app(scope, _receive, _send)
         took.append(clock() - began)
@@ -67,7 +68,7 @@ async def _block(app: Any, count: int) -> "array[int]":
     return took
 
 
-def _scope(number: int) -> dict[str, Any]:
+def _scope(number: int, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
     path = f"/orders/{number}"
     return {
         "type": "http",
@@ -79,7 +80,7 @@ def _scope(number: int) -> dict[str, Any]:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": list(_HEADERS),
+        "headers": [*_HEADERS, *headers],
         "client": ("127.0.0.1", 50_000),
         "server": ("127.0.0.1", 8_000),
         "state": {},

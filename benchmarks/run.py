@@ -140,6 +140,7 @@ def _setups() -> list[tuple[str, str]]:
         (name, _setup("contenders", name)) for name in (*CONTENDERS, "floor", "ours_production", "structlog_redacting")
     ]
     rows += [(f"asgi: {name}", _setup("asgi_apps", name)) for name in ("bare", *APPLICATIONS)]
+    rows += [(f"tracing: {name}", text) for name, text in _setup("asgi_apps", "traced").items()]
     return rows + [(f"sinks: {name}", text) for kind in KINDS for name, text in _setup("remote", kind).items()]
 
 

@@ -153,6 +153,33 @@ SCENARIOS = (
         yardstick="structlog_cid",
     ),
     Scenario(
+        "tracing",
+        "A server span for one request: `with_tracing()` beside others, in one process",
+        ("ours",),
+        (
+            Column("bare_p50_ns", "bare p50 µs", digits=1),
+            Column("contrib_ns", "contrib adds µs", digits=1),
+            Column("contrib_lean_ns", "contrib without message spans µs", digits=1),
+            Column("fastapi_ns", "FastAPI's own µs", digits=1),
+            Column("logged_ns", "fapilog without tracing µs", digits=1),
+            Column("tracing_ns", "`with_tracing()` on top µs", digits=1),
+            Column("ratio", "over contrib's", 1.0),
+            Column("lean_ratio", "over contrib's without message spans", 1.0),
+            Column("cpu_ratio", "over contrib's, processor time", 1.0),
+            Column("lost", "lost", 1.0, 0),
+        ),
+    ),
+    Scenario(
+        "span_ids",
+        "What the ids of the active span cost one log call",
+        ("ours",),
+        (
+            Column("absent_ns", "no span ns", 1.0, 0),
+            Column("active_ns", "in a span ns", 1.0, 0),
+            Column("counted_ns", "in a request of `with_tracing()` ns", 1.0, 0),
+        ),
+    ),
+    Scenario(
         "memory",
         "Memory of one queued event",
         ("ours", "stdlib_queue", "published"),

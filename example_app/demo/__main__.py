@@ -108,6 +108,7 @@ def show_traces(events: Sequence[checks.Event], rotel: collector.Collector | Non
     records, spans = traces.check_collected(events, rotel.receiver)
     for line in traces.story(SHOWN_REQUEST, events, rotel.receiver):
         say(line)
+    say("")
     say(f"  in all: {records} log records, the same as the log file's {len(events)}, and {spans} spans")
 
 

@@ -1,7 +1,7 @@
 """What the collector got, beside what the log file says: the same events, and for a request its spans."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ def check_collected(events: Sequence[Event], collected: Receiver) -> tuple[int, 
         )
     served = Counter((span.trace_id.hex(), span.span_id.hex()) for span in spans if span.kind == Span.SPAN_KIND_SERVER)
     for event in events:
-        if event["message"] in COMPLETIONS and served[event.get("trace_id", ""), event.get("span_id", "")] != 1:
+        if event["message"] in (*COMPLETIONS, "websocket_closed") and served[event.get("trace_id", ""), event.get("span_id", "")] != 1:
             raise DemoFailedError(f"{event.get('request_id')}: the collector has not exactly one server span of it")
     return len(records), len(spans)
 
@@ -56,19 +56,32 @@ def story(request_id: str, events: Iterable[Event], collected: Receiver) -> Iter
     if not caused or not caused <= {span.trace_id.hex() for span in linked}:
         raise DemoFailedError(f"{request_id}: no work of it is linked to trace {trace_id} at the collector")
     yield f"  request {request_id!r} is trace {trace_id}"
-    yield "  its spans:"
-    yield from (_span_line(span) for span in inside)
-    yield "  spans of other traces that are linked to it: its background work, and the deliveries of its log"
-    yield from (f"{_span_line(span)}  trace {span.trace_id.hex()[:8]}…" for span in linked)
-    yield "  its log records:"
+    yield ""
+    yield f"  {'span':<40}{'kind':<10}{'took':>9}   {'span id':<18}"
+    yield from _tree(inside, {span.span_id for span in inside})
+    yield ""
+    yield "  other traces, linked to it: its background work, and the deliveries of its log"
+    for span in linked:
+        yield f"{_span_line(span, 1)}  trace {_short(span.trace_id.hex())}"
+    yield ""
+    yield f"  {'log record':<48}{'level':<11}{'span id':<18}"
     yield from _record_lines(request_id, trace_id, collected.records())
 
 
-def _span_line(span: Span) -> str:
+def _tree(spans: Sequence[Span], known: Container[bytes], parent: bytes = b"", depth: int = 1) -> Iterator[str]:
+    """Yield a line for each span, the children of one below it; one whose parent is elsewhere is a root."""
+    for span in spans:
+        above = span.parent_span_id if span.parent_span_id in known else b""
+        if above == parent:
+            yield _span_line(span, depth)
+            yield from _tree(spans, known, span.span_id, depth + 1)
+
+
+def _span_line(span: Span, depth: int) -> str:
     kind = Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower()
     took = (span.end_time_unix_nano - span.start_time_unix_nano) / _NS_IN_MS
-    parent = f"below {span.parent_span_id.hex()}" if span.parent_span_id else "root"
-    return f"    {span.span_id.hex()}  {span.name:<22} {kind:<8} {took:7.1f} ms  {parent:<22}"
+    name = f"{'  ' * depth}{span.name}"
+    return f"  {name:<40}{kind:<10}{took:6.1f} ms   {span.span_id.hex()}"
 
 
 def _record_lines(request_id: str, trace_id: str, records: Iterable[Record]) -> Iterator[str]:
@@ -76,11 +89,14 @@ def _record_lines(request_id: str, trace_id: str, records: Iterable[Record]) -> 
         attributes = {pair.key: pair.value.string_value for pair in record.attributes}
         if attributes.get("request_id") != request_id:
             continue
-        line = f"    {record.span_id.hex():<16}  {record.severity_text:<8} {record.body.string_value}"
-        its_trace = record.trace_id.hex()
-        if its_trace != trace_id:
-            line += f"  (trace {its_trace[:8]}…, caused by {attributes.get('linked_trace_id', '')[:8]}…)"
+        line = f"    {record.body.string_value:<46}{record.severity_text.lower():<11}{record.span_id.hex()}"
+        if record.trace_id.hex() != trace_id:
+            line += f"  trace {_short(record.trace_id.hex())}, caused by {_short(attributes['linked_trace_id'])}"
         yield line
+
+
+def _short(trace_id: str) -> str:
+    return f"{trace_id[:8]}…"
 
 
 def _event_key(event: Event) -> tuple[Any, ...]:

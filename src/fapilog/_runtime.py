@@ -60,7 +60,7 @@ class _State:
     @cached_property
     def metrics(self) -> "Publishing":
         # Two threads may come here at once: what the first one made is for both.
-        made = _load("fapilog.config.publishing").Publishing(self.engines)
+        made = _load("fapilog.config.publishing").Publishing(self.engines, self.options)
         shared: Publishing = vars(self).setdefault("metrics", made)
         return shared
 
@@ -105,7 +105,7 @@ def build_engine(options: "Options") -> "Engine":
         engine.on_start = _engine_starts
         _state.engines.add(engine)
         _state.options[engine] = options
-        _state.metrics.add(engine, name, options)
+        _state.metrics.add(engine, name)
     return engine
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from example_app.demo import checks
 from tests.e2e.server import Event, Server, Stopped, free_port
+from tests.services.otlp import OtlpServer
 
 ROOT = Path(__file__).parents[2]
 ORDER = {"email": "ada@example.org", "items": [{"product_id": 3, "quantity": 1}]}
@@ -118,6 +119,57 @@ def test_a_request_can_be_followed(tmp_path: Path) -> None:
     [receipt] = [event for event in events if event["message"] == "Receipt sent"]
     assert receipt["email"] == "***"
     assert not [secret for secret in checks.SECRETS if secret in stopped.stdout + stopped.stderr]
+
+
+def test_a_receipt_is_a_trace_of_its_own(tmp_path: Path) -> None:
+    """What goes on after the answer has a trace id of its own, and names the trace of the order that caused it."""
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with shop(tmp_path) as server:
+        headers = {"X-Request-ID": "ordered", "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+        assert server.client.post("/api/orders", json=ORDER, headers=headers).is_success
+        stopped = server.stop()
+
+    events = {event["message"]: event for event in stopped.events() if event.get("request_id") == "ordered"}
+    receipt = events.pop("Receipt sent")
+    assert {event["trace_id"] for event in events.values()} == {trace_id}
+    assert receipt["trace_id"] != trace_id
+    assert receipt["linked_trace_id"] == trace_id
+
+
+def test_the_shop_exports_where_the_environment_says(tmp_path: Path) -> None:
+    """With `OTEL_EXPORTER_OTLP_ENDPOINT` each line is a log record there, each request has a span, nothing is lost."""
+    with OtlpServer(tmp_path / "collector") as collector:
+        endpoint = f"http://127.0.0.1:{collector.http_port}"
+        with shop(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as server:
+            answered = [browse(server.client, number) for number in range(21)]
+            stopped = server.stop()
+        records, spans = collector.received(), collector.spans()
+
+    events = stopped.events()
+    assert completions(events) == sorted(answered)
+    assert Counter(record["message"] for record in records) == Counter(event["message"] for event in events)
+    served = {span["span_id"]: span for span in spans if span["kind"] == "SERVER"}
+    assert len(served) == len(answered)
+    for event in events:
+        if event["message"] in COMPLETIONS:
+            assert served[event["span_id"]]["attributes"]["fapilog.request_id"] == event["request_id"]
+    logged = {
+        key: value for key, value in records[0]["resource"].items() if key.startswith(("service.", "deployment."))
+    }
+    assert logged.items() <= spans[0]["resource"].items()
+    check_books(tmp_path, stopped)
+
+
+def test_the_metrics_of_the_shop_can_be_scraped(tmp_path: Path) -> None:
+    """`/debug/logging/metrics` answers Prometheus, behind the same token as the rest."""
+    with shop(tmp_path, SHOP_DEBUG_TOKEN="open-sesame") as server:
+        server.client.get("/api/products")
+        assert server.client.get("/debug/logging/metrics").status_code in (401, 403)
+        response = server.client.get("/debug/logging/metrics", headers={"Authorization": "Bearer open-sesame"})
+        server.stop()
+
+    assert response.status_code == 200
+    assert "fapilog_" in response.text
 
 
 def test_routes_are_templates(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 ``STOCK_URL``        where the second one is
 ``SERVICE_SDK=1``    spans are made and exported by the SDK, as ``OTEL_EXPORTER_OTLP_…`` says
+``SERVICE_SPANS``    ``fastapi``: FastAPI's own telemetry makes the server spans; ``ours``: it is off, so fapilog does
 ``SERVICE_CLIENT``   ``instrumented``: OpenTelemetry's instrumentation of httpx; ``inject``: its propagator by hand
 """
 
@@ -61,7 +62,8 @@ def service() -> FastAPI:
     builder = FastAPIBuilder().with_tracing(baggage=("tenant",)).add_stdout(format="json")
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         builder = builder.add_otlp()
-    return FastAPI(lifespan=builder.build(lifespan=life))
+    tracing = os.environ.get("SERVICE_SPANS") == "fastapi"
+    return FastAPI(lifespan=builder.build(lifespan=life), telemetry={"tracing": tracing})
 
 
 front, stock = service(), service()

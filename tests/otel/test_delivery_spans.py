@@ -47,10 +47,10 @@ def batch_with(events: Sequence[dict[str, Any]]) -> Batch:
 
 def delivered(batch: Batch, signals: Signals, error: BaseException | None = None) -> ReadableSpan:
     """Return the span of a delivery that ended with an error, or without."""
-    with nullcontext() if error is None else pytest.raises(type(error)):
-        with DeliverySpans(signals.tracers)("loki", batch):
-            if error is not None:
-                raise error
+    expected = nullcontext() if error is None else pytest.raises(type(error))
+    with expected, DeliverySpans(signals.tracers)("loki", batch):
+        if error is not None:
+            raise error
     return signals.spans[-1]
 
 
@@ -78,6 +78,15 @@ def test_a_delivery_links_to_the_spans_whose_events_it_ships(signals: Signals) -
     assert span.attributes["fapilog.batch.bytes"] > 100
     assert set(span.attributes) == {"fapilog.sink.name", "fapilog.batch.events", "fapilog.batch.bytes"}
     assert [it["message"] for it in receiver.taken] == ["one", "two", "three", "without a span"]
+
+
+def test_a_delivery_is_a_root_whatever_is_active(signals: Signals) -> None:
+    """Such as where the work is done in the thread of whoever ends the process."""
+    with signals.tracers.get_tracer("shop").start_as_current_span("request") as request:
+        span = delivered(batch_with([event(1, 2)]), signals)
+
+    assert span.parent is None
+    assert span.context.trace_id != request.get_span_context().trace_id
 
 
 def test_without_links_asked_for_there_is_no_such_span(signals: Signals) -> None:
@@ -250,12 +259,16 @@ def test_a_schema_does_not_hide_the_ids(signals: Signals) -> None:
 @pytest.mark.parametrize("provider", [NoOpTracerProvider, lambda: TracerProvider(ALWAYS_OFF, shutdown_on_exit=False)])
 def test_who_does_not_record_does_not_look_at_the_events(provider: Callable[[], Any]) -> None:
     """Without an SDK, or in a trace that was not sampled, no dict is made for it."""
+    looked = []
 
     def build() -> list[dict[str, Any]]:
-        raise AssertionError("looked at the events")
+        looked.append(True)
+        return [event(1, 1)]
 
     with DeliverySpans(provider())("loki", Batch([b"{}\n"], build)):
         pass
+
+    assert looked == []
 
 
 def test_a_broken_provider_hinders_no_delivery() -> None:

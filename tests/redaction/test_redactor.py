@@ -34,13 +34,14 @@ secrets = st.sampled_from(
         "password=hunter2",
         "https://bob:pw@db/x",
         "4111 1111 1111 1111",
+        "4111111111111111",
         "x" * 400,
     ]
 )
 harmless = st.sampled_from(["", "order placed", "12:30:01", "/orders/7", "EUR", "a=b", "c0ffee"])
 keys = st.sampled_from((
     "id", "password", "apiKey", "user", "pet", "items", "code", "noise", "deep", "gone", "body", "client_secret",
-    "public", "message", "request_id", "trace_id", "span_id", "session_count", "email", TOKEN,
+    "public", "message", "request_id", "trace_id", "span_id", "linked_span_id", "session_count", "email", TOKEN,
 ))  # fmt: skip
 leaves = secrets | harmless | st.integers() | st.just(4111111111111111) | st.floats(allow_nan=False) | st.none()
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3))
@@ -137,6 +138,20 @@ def test_trace_ids_are_not_taken_for_cards() -> None:
     assert flat(local) == {**flat(record()), **ids}
     assert redactor(event)["span_id"] == "4111111111111111"
     assert redactor({**event, "span_id": "4111 1111 1111 1111"})["span_id"] == MASK
+
+
+def test_the_ids_that_linked_work_points_back_with_are_no_card_numbers() -> None:
+    """Wherever they were bound; what has another form is hidden, and the same for dicts and for records."""
+    redactor = Redactor(RedactionOptions(presets=("CONTENT_PATTERNS",)))
+    links = {"linked_trace_id": "41111111111111114111111111111111", "linked_span_id": "4111111111111111"}
+    card = {"linked_span_id": "4111 1111 1111 1111", "card": "4111111111111111"}
+    for parts in ((links, {}, {}, {}), ({}, links, {}, {}), ({}, {}, links, {}), ({}, {}, {}, links)):
+        record = Record(0, 20, ORIGIN, "m", *parts, None, None)
+        [redacted] = redactor.redact_records([record])
+        event = to_event(redacted, LEVELS, {})
+        assert event == redactor(to_event(record, LEVELS, {}))
+        assert {key: event[key] for key in links} == links
+    assert set(redactor.fields(card).values()) == {MASK}
 
 
 def test_paths_reach_where_names_do_not() -> None:

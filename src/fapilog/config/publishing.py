@@ -1,7 +1,7 @@
 """Publishes the figures of engines as their options ask: to OpenTelemetry's instruments, to ``prometheus_client``."""
 
 import weakref
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,12 @@ class Publishing(ProcessMetrics):
 
     Args:
         engines: Those that count at all.
+        options: What each was built with.
     """
 
-    def __init__(self, engines: Container[Measured]) -> None:
+    def __init__(self, engines: Container[Measured], options: Mapping[Any, Options]) -> None:
         """Publish nothing yet."""
-        super().__init__(engines)
+        super().__init__(engines, options)
         self._registered = False
         self._global: Instruments | None = None
         self._others: weakref.WeakKeyDictionary[Any, Instruments] = weakref.WeakKeyDictionary()

@@ -154,8 +154,9 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
             ids = None if span is None else span.get_span_context()
         except _SPAN_RAISES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
-        if ids is not None and request.notes is not None:
-            request.notes.levels[levelno] += 1
+        notes = request.notes
+        if notes is not None:
+            notes.levels[levelno] += 1
         shared = request.shared
         items.append((time_ns(), levelno, origin, message, fields, self._bound, scope.fields, shared, ids, None))
         return taken

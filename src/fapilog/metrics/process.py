@@ -1,7 +1,7 @@
 """The figures of a process: of its engines, and of the HTTP requests it answers."""
 
 import weakref
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from fapilog.metrics.catalogue import Metric
@@ -20,7 +20,6 @@ class Measured(Protocol):
 class _Member(NamedTuple):
     engine: "weakref.ref[Measured]"
     name: str
-    options: Any
 
 
 class ProcessMetrics:
@@ -31,15 +30,17 @@ class ProcessMetrics:
 
     Args:
         engines: Those that count at all.
+        options: What each was built with.
 
     Attributes:
         http: The durations of requests.
     """
 
-    def __init__(self, engines: Container[Measured]) -> None:
+    def __init__(self, engines: Container[Measured], options: Mapping[Any, Any]) -> None:
         """Start without any."""
         self.http = HttpDurations()
         self._engines = engines
+        self._options = options
         self._members: tuple[_Member, ...] = ()
 
     def free_name(self, wanted: str) -> str:
@@ -51,21 +52,21 @@ class ProcessMetrics:
             name = f"{wanted}-{number}"
         return name
 
-    def add(self, engine: Measured, name: str, options: Any) -> None:
+    def add(self, engine: Measured, name: str) -> None:
         """Tell the figures of an engine from now on.
 
         Args:
             engine: The engine; it puts the name into its figures itself.
             name: From :meth:`free_name`.
-            options: What it was built with, for :meth:`of_engines` to choose by.
         """
         alive = [member for member, _ in self._alive()]
-        self._members = (*alive, _Member(weakref.ref(engine), name, options))
+        self._members = (*alive, _Member(weakref.ref(engine), name))
 
     def families(self) -> list[Family]:
         """Return the figures of all engines that publish any, of all if none does, and the durations of requests."""
-        asked = any(member.options.metrics is not None for member, _ in self._alive())
-        return [*self.of_engines(lambda options: options.metrics is not None or not asked), *self.of_requests()]
+        asked = any(self._options[engine].metrics is not None for _, engine in self._alive())
+        engines = self.of_engines(lambda options: options.metrics is not None or not asked)
+        return [*engines, *self.of_requests()]
 
     def of_engines(self, chosen: Callable[[Any], bool]) -> list[Family]:
         """Return the figures of some engines.
@@ -74,8 +75,8 @@ class ProcessMetrics:
             chosen: Tells by its options whether an engine is one of them.
         """
         merged: dict[Metric, list[Point]] = {}
-        for member, engine in self._alive():
-            if chosen(member.options):
+        for _, engine in self._alive():
+            if chosen(self._options[engine]):
                 for metric, points in engine.metrics():
                     merged.setdefault(metric, []).extend(points)
         return list(merged.items())

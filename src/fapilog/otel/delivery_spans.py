@@ -99,15 +99,10 @@ def spans_of(batch: Batch) -> list[SpanContext]:
 
     A link to a span that was not sampled leads nowhere.
     """
-    found: dict[tuple[int, int], SpanContext] = {}
-    seen: set[tuple[object, object]] = set()
+    found: dict[tuple[str, str], SpanContext | None] = {}
     for event in batch.flat:
-        ids = event.get("trace_id"), event.get("span_id")
-        if not all(type(text) is str for text in ids) or ids in seen:
-            continue
-        seen.add(ids)
-        context = span_context_of(event, is_remote=False)
-        if context is not None:
-            found[context.trace_id, context.span_id] = context
-    spans = list(found.values())
+        trace, span = event.get("trace_id"), event.get("span_id")
+        if type(trace) is str and type(span) is str and (trace, span) not in found:
+            found[trace, span] = span_context_of(event, is_remote=False)
+    spans = [context for context in found.values() if context is not None]
     return spans if len(spans) <= MOST_LINKS else sorted(spans, key=lambda span: not span.trace_flags.sampled)

@@ -28,7 +28,11 @@ _IDS = {
     "trace_id": re.compile(r"[0-9a-f]{32}"),
     "span_id": re.compile(r"[0-9a-f]{16}"),
     "trace_flags": re.compile(r"[0-9a-f]{2}"),
+    "linked_trace_id": re.compile(r"[0-9a-f]{32}"),
+    "linked_span_id": re.compile(r"[0-9a-f]{16}"),
 }
+_LINKED = ("linked_trace_id", "linked_span_id")
+"""Those that are fields like any other, and may be in any part of a record."""
 
 
 class Redactor:
@@ -90,7 +94,10 @@ class Redactor:
 
     def fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return fields of an event's root redacted: the same object if there is nothing to hide."""
-        return fields if self._harmless([], fields) else self._walk.rewrite(fields)
+        if self._harmless([], fields):
+            return fields
+        kept = {key: fields[key] for key in _LINKED if key in fields and _is_id(key, fields[key])}
+        return {**self._walk.rewrite(fields), **kept} if kept else self._walk.rewrite(fields)
 
     def __call__(self, event: EventDict) -> EventDict:
         """Return the event redacted: the same object if there is nothing to hide."""

@@ -8,7 +8,7 @@ import pytest
 from fapilog import LoggerBuilder
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
-from tests.asgi.conftest import Log, log  # noqa: F401 - a fixture
+from tests.asgi.conftest import Log
 from tests.asgi.driver import App, Server, http_scope
 from tests.otel.signals import Signals
 
@@ -51,7 +51,7 @@ class Traced:
 
 
 @pytest.fixture
-def traced(log: Log) -> Iterator[Traced]:  # noqa: F811 - the fixture
+def traced(log: Log) -> Iterator[Traced]:
     signals = Signals()
     yield Traced(signals, log)
     signals.close()

@@ -88,8 +88,10 @@ def aborting(code: grpc.StatusCode, details: str = "no", **trailing: bytes) -> S
 
 
 @contextmanager
-def grpc_peer(*scripts: Script, certificate: Path | None = None, port: int = 0, limit: int = -1) -> Iterator[GrpcPeer]:
-    """Run a gRPC receiver, on a free port by default."""
+def grpc_peer(
+    *scripts: Script, certificate: Path | None = None, clients: Path | None = None, port: int = 0, limit: int = -1
+) -> Iterator[GrpcPeer]:
+    """Run a gRPC receiver, on a free port by default; with ``clients`` it wants certificates of that authority."""
     peer = GrpcPeer(scripts)
     pool = ThreadPoolExecutor(4)
     server = grpc.server(pool, options=[("grpc.max_receive_message_length", limit)])
@@ -98,7 +100,9 @@ def grpc_peer(*scripts: Script, certificate: Path | None = None, port: int = 0, 
         port = server.add_insecure_port(f"127.0.0.1:{port}")
     else:
         pem = certificate.read_bytes()
-        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(pem, pem)]))
+        roots = None if clients is None else clients.read_bytes()
+        credentials = grpc.ssl_server_credentials([(pem, pem)], roots, require_client_auth=clients is not None)
+        port = server.add_secure_port("127.0.0.1:0", credentials)
     peer.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}"
     server.start()
     try:

@@ -4,18 +4,25 @@ rotel hands its batches on side by side, so that their order is its own; within 
 """
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.sdk.trace import TracerProvider
 
 from fapilog import LoggerBuilder
 from fapilog.delivery.splitting import Splitting
 from fapilog.protocols import Batch
 from fapilog.sinks.otlp.options import OtlpOptions
+from fapilog.sinks.otlp.records import encode
 from fapilog.sinks.otlp.sink import OtlpSink
-from tests.processors.events import FAILED, PLAIN, SPAN_ID, STAMP_NS, TRACE_ID
+from tests.processors.events import COMPLETED, FAILED, PLAIN, SPAN_ID, STAMP_NS, TRACE_ID, odd_events
 from tests.services.otlp import RotelServer
 from tests.sinks.otlp.support import batch_of, numbered
 
@@ -105,3 +112,95 @@ def test_a_collector_that_is_restarted_twice_gets_every_event(tmp_path: Path, pr
     ids = {event["event_id"]: event["sequence"] for event in found}
     assert len(ids) == 9_000, "the same event has the same id, whenever it is sent"
     assert sorted(ids.values()) == list(range(9_000))
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_what_is_logged_comes_out_of_a_collector(
+    rotel: RotelServer, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the log call on: span ids and flags, severities, nested fields, exception, event name, resource."""
+    endpoint = rotel.grpc_url if protocol == "grpc" else f"http://127.0.0.1:{rotel.http_port}"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "team=shop,cloud.region=eu%2D1,service.version=0,host.name=mine")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "of the environment")
+    before = len(rotel.received())
+    builder = LoggerBuilder().with_level("DEBUG").with_service(version="1.4", env="prod")
+    logger = builder.with_name("shop.orders").add_otlp().build()
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    nested = {"customer": {"id": 7, "tags": ["a", {"b": [True, None, 1.5]}]}, "empty": {}}
+    with tracer.start_as_current_span("order") as span:
+        ids = span.get_span_context()
+        for level in ("debug", "info", "warning", "error", "critical"):
+            getattr(logger, level)(f"At {level}", **nested)
+        try:
+            raise ValueError("no such card") from KeyError("card")
+        except ValueError:
+            logger.exception("Charge failed", event_name="order.failed")
+    logger.info("Outside")
+    assert logger.drain(10).delivered == 7
+
+    found = {event["message"]: event for event in rotel.wait_for(before + 7)[before:]}
+
+    severities = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
+    for level, number in severities.items():
+        event = found[f"At {level}"]
+        assert (event["severity"], event["level"]) == (number, level.upper())
+        assert (event["trace_id"], event["span_id"]) == (f"{ids.trace_id:032x}", f"{ids.span_id:016x}")
+        assert event["flags"] == ids.trace_flags
+        assert event["logger"] == "shop.orders"
+        assert {name: event[name] for name in nested} == nested
+    failed = found["Charge failed"]
+    assert (failed["event_name"], failed["exception.type"], failed["exception.message"]) == (
+        "order.failed", "ValueError", "no such card",
+    )  # fmt: skip
+    assert "raise ValueError" in failed["exception.stacktrace"]
+    assert "KeyError" in failed["exception.stacktrace"]
+    assert (failed["trace_id"], failed["severity"]) == (f"{ids.trace_id:032x}", 17)
+    assert (found["Outside"]["trace_id"], found["Outside"]["span_id"], found["Outside"]["flags"]) == ("", "", 0)
+    for event in found.values():
+        resource = event["resource"]
+        assert (resource["service.name"], resource["service.version"]) == ("of the environment", "1.4")
+        assert resource["deployment.environment.name"] == "prod"
+        assert (resource["team"], resource["cloud.region"]) == ("shop", "eu-1")
+        assert resource["process.pid"] == os.getpid()
+
+
+def test_the_events_of_the_edge_are_named(rotel: RotelServer) -> None:
+    """A completion event comes out of a collector as one of OpenTelemetry's events."""
+    before = len(rotel.received())
+    asyncio.run(send(OtlpOptions(rotel.url), batch_of(COMPLETED)))
+    [found] = rotel.wait_for(before + 1)[before:]
+    assert (found["event_name"], found["message"]) == ("fapilog.request_completed", "request_completed")
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(events=st.lists(odd_events(), min_size=1, max_size=30), protocol=st.sampled_from(["http/protobuf", "grpc"]))
+def test_any_event_comes_out_as_it_went_in(rotel: RotelServer, events: list[dict[Any, Any]], protocol: Any) -> None:
+    """Whatever an event holds, a real collector hands on the very same record, in the same scope and resource."""
+    events = [{**event, "event_id": f"odd-{number}"} for number, event in enumerate(events)]
+    before = rotel.count()
+    endpoint = rotel.grpc_url if protocol == "grpc" else rotel.url
+    asyncio.run(send(OtlpOptions(endpoint, protocol), batch_of(*events)))
+    rotel.wait_for(before + len(events))
+
+    came_out = {}
+    for request in rotel.received_requests():
+        came_out |= records_of(request)  # the last ones of an id are those of this example
+    went_in = records_of(encode(events, {}, 0))
+    assert {uid: came_out[uid] for uid in went_in} == went_in
+    assert rotel.count() == before + len(events)
+
+
+def records_of(request: ExportLogsServiceRequest) -> dict[str, tuple[Any, ...]]:
+    """Return all that a request says of each event, by its id, but when it was observed."""
+    found = {}
+    for resource_logs in request.resource_logs:
+        for scope_logs in resource_logs.scope_logs:
+            for record in scope_logs.log_records:
+                copy = LogRecord.FromString(record.SerializeToString())
+                copy.observed_time_unix_nano = 0
+                [uid] = [pair.value.string_value for pair in record.attributes if pair.key == "log.record.uid"]
+                resource = resource_logs.resource.SerializeToString(deterministic=True)
+                found[uid] = (resource, scope_logs.scope.name, copy.SerializeToString(deterministic=True))
+    return found

@@ -31,6 +31,14 @@ def target(options: OtlpOptions | None = None, **variables: str) -> Target:
         ({"protocol": "grpc"}, {"ENDPOINT": "http://localhost:1"}, "http://localhost:1"),
         ({"protocol": "grpc"}, {"ENDPOINT": "localhost:1"}, "https://localhost:1"),
         ({"protocol": "grpc"}, {"ENDPOINT": "localhost:1", "INSECURE": "true"}, "http://localhost:1"),
+        ({"protocol": "grpc"}, {"ENDPOINT": "localhost:1", "INSECURE": "tRuE"}, "http://localhost:1"),
+        ({"protocol": "grpc"}, {"ENDPOINT": "localhost:1", "INSECURE": "1"}, "https://localhost:1"),
+        ({"protocol": "grpc"}, {"ENDPOINT": "localhost:1", "LOGS_INSECURE": "true"}, "http://localhost:1"),
+        (
+            {"protocol": "grpc"},
+            {"ENDPOINT": "localhost:1", "INSECURE": "true", "LOGS_INSECURE": "false"},
+            "https://localhost:1",
+        ),
         ({"protocol": "grpc", "endpoint": "localhost:1", "insecure": True}, {}, "http://localhost:1"),
         ({"protocol": "grpc", "endpoint": "https://localhost:1", "insecure": True}, {}, "https://localhost:1"),
         ({"endpoint": "localhost:1"}, {"PROTOCOL": "grpc"}, "https://localhost:1"),
@@ -44,7 +52,7 @@ def test_the_endpoint_follows_the_rules_of_the_specification(
 
 
 def test_the_variables_for_logs_win_over_the_general_ones() -> None:
-    """Each of the seven settings is read for logs first; an option wins over both."""
+    """Each setting is read for logs first; an option wins over both."""
     general = {"PROTOCOL": "grpc", "HEADERS": "a=1", "TIMEOUT": "3", "COMPRESSION": "gzip", "CERTIFICATE": "/ca"}
     found = target(**general, CLIENT_CERTIFICATE="/cert", CLIENT_KEY="/key")._replace(secrets=())
     assert found == Target(
@@ -66,8 +74,11 @@ def test_the_variables_for_logs_win_over_the_general_ones() -> None:
         "LOGS_TIMEOUT": "4",
         "LOGS_COMPRESSION": "none",
         "LOGS_CERTIFICATE": "/logs",
+        "LOGS_CLIENT_CERTIFICATE": "/logs-cert",
+        "LOGS_CLIENT_KEY": "/logs-key",
     }
-    found = target(**general, **logs)
+    found = target(**general, CLIENT_CERTIFICATE="/cert", CLIENT_KEY="/key", **logs)
+    assert (found.client_cert, found.client_key) == ("/logs-cert", "/logs-key")
     assert (found.protocol, found.headers, found.timeout_seconds) == ("http/protobuf", {"b": "2"}, 4.0)
     assert (found.compression, found.ca_file) == ("none", "/logs")
     options = OtlpOptions(None, "grpc", {}, "gzip", "5s", "/mine")

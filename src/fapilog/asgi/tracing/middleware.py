@@ -75,6 +75,7 @@ class Telemetry:
         self._tracer: Tracer | None = None
         self._propagator: Any = None
         self._wanted: frozenset[bytes] = frozenset()
+        self._remote: frozenset[str] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What the application raises goes on unchanged."""
@@ -115,7 +116,7 @@ class Telemetry:
     def _open(self, request: TracedRequest, scope: Any) -> None:
         """Make what the headers carry the current context, with a span of ours in it if somebody makes spans."""
         carrier = self._carrier(scope)
-        within = remote_context(carrier)
+        within = otel_context.Context() if self._remote.isdisjoint(carrier) else remote_context(carrier)
         self._bind_baggage(scope, within)
         tracer = self._tracer_now()
         is_skipped = self._skipped.hold(scope["path"], scope.get("root_path", ""))
@@ -143,7 +144,9 @@ class Telemetry:
         propagator = propagate.get_global_textmap()
         if propagator is not self._propagator:
             self._propagator = propagator
-            self._wanted = propagation_headers() | {b"host", b"user-agent", _FORWARDED_FOR}
+            wanted = propagation_headers()
+            self._remote = frozenset(name.decode("latin-1") for name in wanted)
+            self._wanted = wanted | {b"host", b"user-agent", _FORWARDED_FOR}
         return joined(scope["headers"], self._wanted)
 
     def _bind_baggage(self, scope: Any, context: otel_context.Context) -> None:

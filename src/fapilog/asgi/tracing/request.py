@@ -212,7 +212,7 @@ class TracedRequest:
         # What is logged from here on is no part of it.
         self._context.notes = None
         attributes: dict[str, Any] = {
-            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count for number, count in notes.levels.items()
+            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count for number, count in dict(notes.levels).items()
         }
         if self._request_id is not None:
             attributes[REQUEST_ID] = answered_id(self._request_id, self._context)
@@ -239,7 +239,7 @@ class TracedRequest:
 
     def _record(self, span: Span, notes: SpanNotes, failure: BaseException | None) -> None:
         scrub = self._tools.scrub
-        for logged, when in notes.errors:
+        for logged, when in list(notes.errors):
             if logged is not failure or not self._reports:
                 record_once(span, notes, logged, scrub, when)
         if failure is not None and not self._reports:

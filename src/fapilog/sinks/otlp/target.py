@@ -103,7 +103,7 @@ def target_of(options: OtlpOptions, environ: Mapping[str, str]) -> Target:
     check_endpoint(url, where, grpc=protocol == "grpc")
     bare = "://" not in url
     if bare:
-        insecure = options.insecure or variables.text("INSECURE") in ("true", "True", "TRUE")
+        insecure = options.insecure or (variables.text("INSECURE") or "").lower() == "true"
         url = f"http://{url}" if insecure else with_scheme(url)
     endpoint = endpoint_of(url, where)
     headers = dict(options.headers) if options.headers is not None else _headers(variables)
