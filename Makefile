@@ -51,9 +51,10 @@ type: $(READY)  ## Check types: mypy on the code, pyright on the public surface
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-docs: $(READY)  ## Write docs/options.md from the option classes
+docs: $(READY)  ## Write docs/options.md from the option classes, docs/dashboards from the metrics
 	@$(BIN)/python -m fapilog.config.table > docs/options.md.new
 	@mv docs/options.md.new docs/options.md
+	@$(BIN)/python -m docs.dashboards.generate
 
 bench: $(READY)  ## Measure beside the rivals and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run

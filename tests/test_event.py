@@ -18,6 +18,7 @@ from fapilog.event import (
     Extra,
     Origin,
     Record,
+    identities,
     identity_of,
     timestamp,
     to_event,
@@ -240,6 +241,7 @@ def test_records_together_give_the_same_events(drawn, shared_by_all) -> None:
     assert [list(it.items()) for it in together] == [
         list(to_event(it, LevelTable(), RESOURCE).items()) for it in records
     ]
+    assert identities(records) == [{key: it[key] for key in IDENTITY_KEYS if key in it} for it in together]
     if shared_by_all:
         common = (
             {id(value) for part in records[0][5:8] for value in part.values() if isinstance(value, list)}

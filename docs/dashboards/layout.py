@@ -29,7 +29,6 @@ def dashboard(name: str, title: str, text: str, variables: Sequence[dict[str, An
         "description": text,
         "editable": True,
         "graphTooltip": 1,
-        "id": None,
         "links": [
             {
                 "asDropdown": False,

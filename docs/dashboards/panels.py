@@ -1,7 +1,6 @@
 """Panels of Grafana, and how they are laid out. Their JSON is that of Grafana 11, schema version 39.
 
-The keys are those that Grafana's own export writes, as its documentation describes them:
-https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/.
+The keys are those of Grafana's schema, https://github.com/grafana/grafana-foundation-sdk, which the tests hold them to.
 """
 
 from collections.abc import Sequence

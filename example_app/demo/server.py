@@ -69,6 +69,9 @@ class ShopServer:
         except TimeoutError:
             await self._end()
             raise DemoFailedError(f"the shop did not listen on {self.url} within {START_SECONDS} s") from None
+        except BaseException:
+            await self._end()  # Ctrl-C while it starts
+            raise
         return self
 
     async def __aexit__(

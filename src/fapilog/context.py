@@ -71,16 +71,18 @@ class RequestContext:
         shared: Fields on every event of the request; replaced as a whole.
         noted: Fields for the completion event; replaced as a whole.
         notes: What log calls leave for the server span; None while nobody has asked for it.
+        scrub: Takes the secrets out of a text that goes on a span of the request, or of the work that it starts.
         traced: Whether ``shared`` has the ids of the server span, so that those of no other span belong there.
     """
 
-    __slots__ = ("_lock", "noted", "notes", "shared", "traced")
+    __slots__ = ("_lock", "noted", "notes", "scrub", "shared", "traced")
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
         """Start with the request's identity: ``request_id`` and, from the headers, trace ids."""
         self.shared: dict[str, Any] = dict(identity)
         self.noted: dict[str, Any] = {}
         self.notes: SpanNotes | None = None
+        self.scrub: Callable[[str], str] = str
         self.traced = False
         self._lock = threading.RLock()
 

@@ -232,6 +232,20 @@ def _middle(
     return {**identity_of(context, span), **rest, **bound}
 
 
+def identities(records: Sequence[Sequence[Any]]) -> list[EventDict]:
+    """Return the request and trace ids that the event of each record has; neighbours that share them share a dict."""
+    found: list[EventDict] = []
+    parts: tuple[Any, ...] = ()
+    identity: EventDict = {}
+    for _, _, _, _, _, _, local, shared, span, _ in records:
+        its_parts = (local, shared, span)
+        if len(parts) != len(its_parts) or any(map(is_not, its_parts, parts)):
+            parts = its_parts
+            identity = identity_of({**shared, **local} if shared and local else (local or shared), span)
+        found.append(identity)
+    return found
+
+
 def identity_of(context: Mapping[str, Any], span: SpanIds | None) -> EventDict:
     """Return request and trace ids: those of the active span win over those of the context."""
     identity = {}

@@ -68,7 +68,9 @@ class Batch:
     For a sink whose ``format`` is None there are no lines.
     """
 
-    __slots__ = ("_build", "_build_flat", "_count", "_events", "_flat", "_joined", "_lines", "size_bytes")
+    __slots__ = (
+        "_build", "_build_flat", "_build_ids", "_count", "_events", "_flat", "_joined", "_lines", "size_bytes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class Batch:
         build_events: Callable[[], list[EventDict]],
         count: int | None = None,
         build_flat: Callable[[], list[EventDict]] | None = None,
+        build_ids: Callable[[], Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         """Hold the lines; the dicts are built when somebody asks.
 
@@ -84,11 +87,13 @@ class Batch:
             build_events: Builds the dicts, in the same order.
             count: How many events; default ``len(lines)``.
             build_flat: Builds the flat dicts; default: those are what ``build_events`` builds.
+            build_ids: Tells the ids of each event; default: they are looked for in the flat dicts.
         """
         self._lines = lines
         self._joined: bytes | None = None
         self._build = build_events
         self._build_flat = build_flat
+        self._build_ids = build_ids
         self._events: list[EventDict] | None = None
         self._flat: list[EventDict] | None = None
         self._count = len(lines) if count is None else count
@@ -120,6 +125,13 @@ class Batch:
         if self._flat is None:
             self._flat = self._build_flat()
         return self._flat
+
+    def identities(self) -> Sequence[Mapping[str, Any]]:
+        """Return for each event a mapping with its request and trace ids: cheaper than ``flat`` for who needs no more.
+
+        It may hold more than that. Do not change it.
+        """
+        return self.flat if self._build_ids is None else self._build_ids()
 
     def line(self, index: int) -> bytes:
         """Return one event's bytes, newline included."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import prometheus_client
@@ -140,12 +141,14 @@ def test_prometheus_without_its_library_is_a_wrong_setting(
     assert list(_runtime._state.engines) == []
 
 
-def test_a_reader_that_collects_while_an_engine_is_built_does_not_block_it() -> None:
+@pytest.mark.parametrize("how", ["otel", "prometheus", "route"])
+def test_figures_can_be_read_while_an_engine_is_built(how: str, registry: prometheus_client.CollectorRegistry) -> None:
     """A reader calls from within its own lock: nothing that it calls waits for the lock that builds engines."""
     provider, reader = provided()
-    logger = built(meter_provider=provider)
+    logger = built(meter_provider=provider, prometheus=True)
+    read = {"otel": partial(engines_at, reader), "prometheus": partial(engines_in, registry), "route": engines_told}
     found: list[list[str]] = []
-    collecting = threading.Thread(target=lambda: found.append(engines_at(reader)))
+    collecting = threading.Thread(target=lambda: found.append(read[how]()))
     with _runtime._state.lock:
         collecting.start()
         collecting.join(10)

@@ -102,7 +102,9 @@ CASES = (
     Case("FapilogManyErrors", {DELIVERED: "0+1x30", ERRORS: "0+1x30"}, 25, fires=False, title="half of nearly none"),
     Case("FapilogQueueNearlyFull", {DEPTH: "10x4 9000x10", CAPACITY: "10000x30"}, 9, fires=True, title="90 percent"),
     Case("FapilogQueueNearlyFull", {DEPTH: "10x4 9000x1 10x9", CAPACITY: "10000x30"}, 9, fires=False, title="a burst"),
-    Case("FapilogQueueNearlyFull", {DEPTH: "10x4 9000x10", CAPACITY: "10000x30"}, 6, fires=False, title="a minute long"),
+    Case(
+        "FapilogQueueNearlyFull", {DEPTH: "10x4 9000x10", CAPACITY: "10000x30"}, 6, fires=False, title="a minute long"
+    ),
     Case("FapilogQueueNearlyFull", {DEPTH: "7000x30", CAPACITY: "10000x30"}, 9, fires=False, title="70 percent"),
     Case("FapilogWorkerLag", {one(WORKER_LAG): "0x4 40x10"}, 9, fires=True, title="40 seconds"),
     Case("FapilogWorkerLag", {one(WORKER_LAG): "2x30"}, 9, fires=False, title="2 seconds"),

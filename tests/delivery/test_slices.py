@@ -21,7 +21,8 @@ def reshape(event: EventDict) -> EventDict:
 
 def records(count: int) -> list[tuple[Any, ...]]:
     origin = Origin("app", None)  # type: ignore[arg-type]
-    return [(number * 1_000, 20, origin, "m", {"n": number}, {}, {}, {}, None, None) for number in range(count)]
+    ids = [{"trace_id": f"{trace:032x}", "span_id": f"{trace:016x}"} for trace in range(1, count + 1)]
+    return [(at * 1_000, 20, origin, "m", {"n": at}, {}, {}, ids[at // 2], None, None) for at in range(count)]
 
 
 def to_events(its_records: Any) -> list[EventDict]:
@@ -41,6 +42,9 @@ def test_events_are_what_the_lines_of_the_format_hold(count: int, raw: bool, dat
     for indexes in (range(count), some):
         chosen = [flat[index] for index in indexes]
         shaped = [reshape(event) for event in chosen]
+        fresh = join([(slice_of(count, raw=raw), indexes)], None)
+        ids = [(it.get("trace_id"), it.get("span_id")) for it in fresh.identities()]
+        assert ids == [(it.get("trace_id"), it.get("span_id")) for it in chosen]
         as_json = join([(piece, indexes)], JsonFormat(LEVELS, {}, reshape))
         assert as_json.events == shaped
         assert as_json.lines == b"".join(dump_event(event) for event in shaped)

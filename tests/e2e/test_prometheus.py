@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from fapilog.metrics.catalogue import CATALOGUE, Metric
+from fapilog.metrics.naming import series_names
+from tests.dashboards.others import LogQuery, span_fields
 from tests.dashboards.promql import filled_in
 from tests.dashboards.reading import RULES, Query, name, queries, rules
 from tests.e2e.server import PATIENCE_SECONDS, Server
@@ -26,6 +29,8 @@ VARIABLES = {
     "$__range": "5m",
     "{$__tags}": '{job="shop", http_request_method="GET", http_route="/api/products"}',
 }
+IN_LOKI = {"${__tags}": 'service="shop"', "${__trace.traceId}": "0af7651916cd43dd8448eb211c80319c"}
+OF_EVERY_SPAN = {"kind", "status", "duration"}
 EMPTY = {
     "prometheus-rules: FapilogQueueNearlyFull": "its queues are nearly empty",
     "prometheus-rules: FapilogWorkerLag": "its workers keep up",
@@ -81,6 +86,7 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
             "SHOP_DEBUG_TOKEN": TOKEN,
             "SHOP_DATABASE": str(folders["shop"] / "shop.sqlite3"),
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.http_port}",
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
         ailing = {
             "AILING_TOKEN": TOKEN,
@@ -174,6 +180,30 @@ def test_a_point_of_a_panel_leads_to_what_was_logged(observed: Observed) -> None
     observed.shop.wait_for(lambda: found.items() <= observed.completions().items(), f"it has not logged all of {found}")
 
 
+@pytest.mark.parametrize("query", [one for one in queries("loki") if not one.label], ids=name)
+def test_a_log_query_compares_what_the_shop_logs(query: Query, observed: Observed) -> None:
+    """Each key that LogQL compares is in some event of the shop. There is no Loki here that could be asked."""
+    keys = {key for key, _, _ in LogQuery(filled_in(query.text, variables=IN_LOKI)).keys}
+
+    observed.shop.wait_for(
+        lambda: keys <= {key for event in observed.logged() for key in event}, f"it logs no event with all of {keys}"
+    )
+
+
+@pytest.mark.parametrize("query", [one for one in queries("tempo") if one.text != "$trace_id"], ids=name)
+def test_a_trace_query_compares_what_the_shops_spans_have(query: Query, observed: Observed) -> None:
+    """Each attribute that TraceQL compares is on some span of the shop. There is no Tempo here that could be asked."""
+    fields = {field for field, _, _ in span_fields(filled_in(query.text))}
+
+    def there() -> set[str]:
+        spans = observed.collector.spans()
+        found = {f"span.{key}" for span in spans for key in span["attributes"]}
+        found |= {f"resource.{key}" for span in spans for key in span["resource"]}
+        return found | ({"link:traceID"} if any(span["links"] for span in spans) else set()) | OF_EVERY_SPAN
+
+    observed.shop.wait_for(lambda: fields <= there(), f"it has no spans with all of {fields}")
+
+
 def test_prometheus_counts_what_the_shop_has_logged(observed: Observed) -> None:
     """What it says to have delivered to standard output is what is there, or a little less: it was asked before."""
     [row] = observed.prometheus.ask('fapilog_sink_events_total{job="shop", sink="stdout", outcome="delivered"}')
@@ -181,6 +211,16 @@ def test_prometheus_counts_what_the_shop_has_logged(observed: Observed) -> None:
 
     assert scraped > 20
     observed.shop.wait_for(lambda: len(observed.logged()) >= scraped, f"it has not written {scraped} lines")
+
+
+@pytest.mark.parametrize("metric", [one for one in CATALOGUE if one.kind != "gauge"], ids=lambda one: one.name)
+def test_no_counter_ever_fell(metric: Metric, observed: Observed) -> None:
+    """Prometheus takes a counter that becomes smaller for a new process, and counts all of it again."""
+    for series in series_names(metric):
+        falls = observed.prometheus.ask(f"resets({series}[5m])")
+
+        assert falls
+        assert {row["value"][1] for row in falls} == {"0"}
 
 
 def test_every_rule_is_loaded_and_has_run(observed: Observed) -> None:

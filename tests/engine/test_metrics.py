@@ -30,6 +30,7 @@ from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.errors import SinkError
 from fapilog.levels import LevelTable
+from fapilog.logger.aio import AsyncLoggerFacade
 from fapilog.metrics import catalogue as the
 from fapilog.metrics.catalogue import ENGINE_METRICS, Metric
 from fapilog.metrics.points import Counts
@@ -273,11 +274,15 @@ def test_what_a_drain_gives_up_counts_by_level(make_engine: MakeEngine) -> None:
     logger.warning("event")
     logger.error("event")
 
+    patient = AsyncLoggerFacade(engine.origin("test"), lambda: engine)
+
     async def in_line() -> None:
-        logger.critical("event")
-        logger.critical("event")
+        # Nobody awaits them: they stay in line, and the loop may end.
+        waits = [patient.critical("event"), patient.critical("event")]
+        del waits
 
     asyncio.run(in_line())
+    assert engine.queue.waiting()
     engine.drain(0.001)
     agree(engine)
     sink.release()
@@ -480,12 +485,13 @@ def test_a_batch_that_fails_is_timed_too_and_a_listener_that_raises_changes_noth
     def refuses(*_: object) -> None:
         raise RuntimeError
 
-    engine = make_engine(Raising(ValueError()), on_delivery=refuses, diagnostics=QUIET)
+    engine = make_engine(Raising(ValueError()), Awaited(), on_delivery=refuses, diagnostics=QUIET)
     logger_of(engine).info("event")
     engine.drain()
 
     assert sum(points(engine, the.DELIVERY)["raising",].buckets) == 1
-    assert points(engine, the.EVENTS_TOTAL) == {("INFO", "failed"): 1}
+    assert points(engine, the.SINK_EVENTS) == {("raising", "failed"): 1, ("awaited", "delivered"): 1}
+    agree(engine)
 
 
 def test_retries_and_the_circuit_are_those_of_the_sinks_wrappers(make_engine: MakeEngine) -> None:
@@ -525,10 +531,11 @@ def test_an_open_circuit_shows_and_is_pressure(make_engine: MakeEngine) -> None:
     agree(engine)
 
 
-def spooled(directory: Path, receiver: Receiver, clock: FakeClock | None = None) -> Spooling:
+def spooled(directory: Path, receiver: Receiver, clock: FakeClock | None = None, **options: Any) -> Spooling:
     form = JsonFormat(LevelTable(), {})
     retry = Retry(Honest(receiver), RetryOptions(0.001, 0.002), endless=True)
-    return Spooling(retry, SpoolStore(SpoolOptions(directory), receiver.name), form, form, clock=clock or FakeClock())
+    store = SpoolStore(SpoolOptions(directory, **options), receiver.name)
+    return Spooling(retry, store, form, form, clock=clock or FakeClock())
 
 
 def test_what_waits_on_disk_is_not_delivered_yet(make_engine: MakeEngine, tmp_path: Path) -> None:
@@ -581,6 +588,49 @@ def test_what_is_lost_after_it_was_on_disk_counts_under_other(make_engine: MakeE
     assert sum(seen.values()) == 4
     assert sum(points(engine, the.LOSSES).values()) == len(receiver.writes)
     agree(engine)
+
+
+def test_counters_only_grow_while_everything_goes_wrong(make_engine: MakeEngine, tmp_path: Path) -> None:
+    """A receiver that is down now and then, refuses some events and loses others to the quota, read all the time."""
+    asked = 0
+
+    def answer(batch: Batch) -> Exception | None:
+        nonlocal asked
+        asked += 1
+        if asked % 3 == 0:
+            return SinkError("down", retryable=True)
+        refused = [index for index, event in enumerate(batch.events) if event["number"] % 17 == 0]
+        return SinkError("refused", failed_indexes=refused) if refused else None
+
+    sinks = [
+        spooled(tmp_path / "a", Receiver(answer=answer, name="a"), max_bytes=100_000, segment_bytes=20_000),
+        spooled(tmp_path / "b", Receiver(name="b")),
+    ]
+    engine = make_engine(*sinks, Raising(ValueError()), Keeping(), batch=BatchOptions(max_events=20), diagnostics=QUIET)
+    logger = logger_of(engine)
+    before: dict[Any, float] = {}
+    for number in range(3_000):
+        (logger.warning if number % 3 else logger.info)("event", number=number)
+        if number % 50 == 0:
+            before = _grown(engine, before)
+        if number % 500 == 0:
+            engine.flush(10)
+    engine.drain(10)
+    _grown(engine, before)
+
+    agree(engine)
+
+
+def _grown(engine: Engine, before: dict[Any, float]) -> dict[Any, float]:
+    """Return all counters, each at least what it was."""
+    now = {
+        (metric.name, *point.labels): point.value
+        for metric, its in engine.metrics()
+        if metric.kind == "counter"
+        for point in its
+    }
+    assert {key: (count, now.get(key)) for key, count in before.items() if now.get(key, 0) < count} == {}
+    return now
 
 
 def test_the_time_of_a_spools_batch_is_the_receivers(make_engine: MakeEngine, tmp_path: Path) -> None:

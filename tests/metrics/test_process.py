@@ -79,6 +79,15 @@ def test_an_engine_that_is_gone_is_told_no_more_and_its_name_is_free() -> None:
     assert process.free_name("root") == "root"
 
 
+def test_an_engine_that_counts_no_more_is_not_told() -> None:
+    """Whoever takes it off the process's engines need not wait until nobody holds it."""
+    process, members = process_of(("root", ASKED), ("app", ASKED))
+    held = next(engine for engine in members if engine.name == "root")
+    members.discard(held)
+
+    assert named(process.families()) == ["app"]
+
+
 def test_requests_are_told_if_there_were_any() -> None:
     """An application without requests has no such metric; a forked child starts without."""
     process, _ = process_of(("root", ASKED))

@@ -93,3 +93,26 @@ async def test_each_job_is_a_trace_that_points_at_its_request(signals: Signals, 
     assert shipped == (made if server_spans else set())
     assert all(span.parent is None for span in deliveries)
     assert not {trace_id(span) for span in deliveries} & {TRACE, *jobs}
+
+
+async def test_what_a_job_raises_is_redacted_on_its_span(signals: Signals) -> None:
+    """As what the request raises is, although that has ended by then."""
+    builder = FastAPIBuilder().add_sink(Receiver()).with_tracing(tracer_provider=signals.tracers)
+    app = FastAPI(lifespan=builder.build(), telemetry={"tracing": False, "metrics": False, "logs": False})
+    left: list[Any] = []
+
+    async def failing() -> None:
+        raise ValueError("postgres://bob:hunter2@db/shop refused")
+
+    @app.get("/")
+    async def order() -> None:
+        left.append(carry_context(failing, link=True))
+
+    async with running(app) as server:
+        await server.get("/")
+        with pytest.raises(ValueError, match="refused"):
+            await left[0]()
+
+    [event] = signals.spans[-1].events
+    assert "refused" in event.attributes["exception.message"]
+    assert "hunter2" not in signals.spans[-1].to_json()

@@ -198,6 +198,7 @@ def test_an_exception_is_on_the_span_once(signals: Signals, logs: CapturedLogs) 
     """With status and type; the request knows of it, so that its own span does not have it again."""
     with request() as context, pytest.raises(ValueError, match="boom"):
         context.notes = SpanNotes()
+        context.scrub = lambda text: text.replace("boom", "***")
         with span_link("outer", tracer_provider=signals.tracers), span_link("inner", tracer_provider=signals.tracers):
             raise ValueError("boom")
 
@@ -208,6 +209,8 @@ def test_an_exception_is_on_the_span_once(signals: Signals, logs: CapturedLogs) 
         assert span.status.status_code is StatusCode.ERROR
         assert span.attributes["error.type"] == "ValueError"
     assert ("ValueError", "boom") in context.notes.recorded
+    assert inner.events[0].attributes["exception.message"] == "***"
+    assert "boom" not in inner.to_json()
 
 
 def test_where_exceptions_are_logs_the_span_has_its_status_alone(

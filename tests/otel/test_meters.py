@@ -153,6 +153,14 @@ def test_an_answer_is_never_given_to_two_rounds(rounds: list[list[str]]) -> None
         assert got == [before + 1] * len(names)
 
 
+@given(st.lists(st.permutations([metric.name for metric in OBSERVED]), max_size=4))
+def test_every_round_is_read_anew_in_whatever_order(rounds: list[list[str]]) -> None:
+    """Also two rounds within the same moment."""
+    answers = Round(Rising(), FakeClock())
+    for number, names in enumerate(rounds, 1):
+        assert {answers.points(name)[0].value for name in names} == {number}
+
+
 def test_a_family_that_is_missing_is_no_reason_to_read_again() -> None:
     """Nothing was lost yet: the metric has no points, and the others are of one reading."""
     asked: list[int] = []
@@ -360,8 +368,9 @@ def test_the_global_provider_may_come_before_or_after_the_engine(*, given_before
 
 
 FORK = """
-import os, sys
+import os
 import fapilog
+from fapilog import _runtime
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from tests.engine.sinks import Keeping
@@ -373,11 +382,13 @@ logger = fapilog.LoggerBuilder().add_sink(Keeping()).with_metrics(meter_provider
 
 def tell(who):
     found = values_in(reader.get_metrics_data(), EVENTS_TOTAL)
-    print(who, [value for key, value in found.items() if ("level", "INFO") in key and value], flush=True)
+    events = [value for key, value in found.items() if ("level", "INFO") in key and value]
+    print(who, events, len(_runtime.http_durations().family()[1]), flush=True)
 
 for _ in range(3):
     logger.info("parent")
 logger.flush(5)
+_runtime.http_durations().record(("GET", "http", "/", "200", "", "1.1"), 0.1)
 tell("parent")
 logger.drain()
 child = os.fork()
@@ -394,10 +405,10 @@ tell("parent")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_the_figures_of_a_forked_child_are_its_own() -> None:
-    """The parent's events are not counted by each of its workers again."""
+    """The parent's events and requests are not counted by each of its workers again."""
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=False)
 
-    assert (done.stderr, done.stdout) == ("", "parent [3]\nchild [1]\nparent [3]\n")
+    assert (done.stderr, done.stdout) == ("", "parent [3] 1\nchild [1] 0\nparent [3] 1\n")
 
 
 def test_a_provider_that_was_shut_down_changes_nothing() -> None:

@@ -21,7 +21,7 @@ from tests.services.process import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 15.0
 
 
 class OtlpServer:

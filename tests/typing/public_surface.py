@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, assert_type
 
+from opentelemetry.trace import Span
+
 import fapilog
 from fapilog import (
     AsyncLoggerBuilder,
@@ -23,6 +25,7 @@ from fapilog import (
     runtime,
     runtime_async,
     set_level,
+    span_link,
     unbind_context,
 )
 
@@ -83,6 +86,21 @@ def context() -> None:
 
     carried: Callable[[int], str] = carry_context(work)
     assert_type(carried(1), str)
+    assert_type(carry_context(work, link=True)(1), str)
+    assert_type(carry_context(link=True)(work)(1), str)
+
+
+async def linked_work() -> None:
+    """Linked work keeps its signature, too; as a block it is a span."""
+    with span_link("mail", attributes={"customer": 7}) as span:
+        assert_type(span, Span)
+
+    @span_link()
+    async def send(address: str) -> bytes:
+        return address.encode()
+
+    assert_type(await send("a@b"), bytes)
+    assert_type(await carry_context(send)("a@b"), bytes)
 
 
 def process() -> None:

@@ -118,9 +118,12 @@ class Accounts:
         with self.lock:
             piece.ids = self._ids.take(len(piece))
             self.passed += taken
-            self.filtered.update(filtered)
-            self.withheld.update(withheld or ())
-            self.lost_levels.update(levels or ())
+            if filtered:
+                self.filtered.update(filtered)
+            if withheld:
+                self.withheld.update(withheld)
+            if levels:
+                self.lost_levels.update(levels)
             piece.sinks = len(accounts)
             for number, account in enumerate(accounts):
                 if piece.places is None:

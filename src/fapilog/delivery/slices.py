@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from fapilog.delivery.identity import IdRange, Numbered, event_with_id, line_with_id
-from fapilog.event import EventDict
+from fapilog.event import EventDict, identities
 from fapilog.protocols import Batch, Format
 
 
@@ -100,6 +100,10 @@ class Slice:
             self._events = self._to_events(self._records or ())
         return self._events
 
+    def identities(self) -> Sequence[EventDict]:
+        """Return for each event a dict with its request and trace ids, which may be the flat dict."""
+        return identities(self._records) if self._events is None and self._records is not None else self.events()
+
     def batch(self, form: Format | None) -> Batch:
         """Return the whole slice as a batch in a format, or without lines; made once.
 
@@ -112,7 +116,7 @@ class Slice:
             flat = self._numbered if isinstance(form, Numbered) else self.events
             reshape = None if form is None else form.reshape
             events = flat if reshape is None else lambda: self._shaped(reshape, form)
-            batch = self._batches[name] = Batch(lines, events, len(self), flat)
+            batch = self._batches[name] = Batch(lines, events, len(self), flat, self.identities)
         return batch
 
     def _numbered(self) -> list[EventDict]:
@@ -177,4 +181,5 @@ def join(pieces: Sequence[Piece], form: Format | None) -> Batch:
         lambda: [piece.batch(form).events[i] for piece, indexes in pieces for i in indexes],
         size_of(pieces),
         lambda: [piece.batch(form).flat[i] for piece, indexes in pieces for i in indexes],
+        lambda: [ids[i] for piece, indexes in pieces for ids in (piece.identities(),) for i in indexes],
     )

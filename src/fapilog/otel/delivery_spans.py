@@ -100,7 +100,7 @@ def spans_of(batch: Batch) -> list[SpanContext]:
     A link to a span that was not sampled leads nowhere.
     """
     found: dict[tuple[str, str], SpanContext | None] = {}
-    for event in batch.flat:
+    for event in batch.identities():
         trace, span = event.get("trace_id"), event.get("span_id")
         if type(trace) is str and type(span) is str and (trace, span) not in found:
             found[trace, span] = span_context_of(event, is_remote=False)

@@ -66,7 +66,7 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
     ids all the same.
 
     The span is of kind INTERNAL and the value of ``with``. An exception that leaves the block sets its status and is
-    put on it, as the SDK would, with its message as it is.
+    put on it: redacted where the request has a span of ``with_tracing()``, elsewhere as the SDK would put it there.
 
     One instance may be used again, and inside itself, but not by several tasks or threads at a time; a decorated
     function may.
@@ -199,7 +199,8 @@ def _note(span: Span, error: Exception) -> None:
     span.set_attribute("error.type", error_type(error))
     span.set_status(Status(StatusCode.ERROR))
     if conventions(os.environ).exceptions_on_spans:
-        record_once(span, current.get().request.notes or SpanNotes(), error, str)
+        request = current.get().request
+        record_once(span, request.notes or SpanNotes(), error, request.scrub)
 
 
 def _name_of(function: Any) -> str:

@@ -19,7 +19,7 @@ class Exposition(NamedTuple):
 async def exposition(headers: Iterable[tuple[bytes, bytes]]) -> Exposition | None:
     """Return the figures in the format that a request accepts; None if the library that writes it is missing.
 
-    Written on a thread of its own: two thousand routes take a tenth of a second, which no request is to wait for.
+    Written on a thread of its own: a hundred routes take 14 ms and two thousand 0.4 s, which no request is to wait for.
 
     Args:
         headers: The request's raw headers.

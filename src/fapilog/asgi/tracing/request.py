@@ -115,6 +115,7 @@ class TracedRequest:
         if self._tools.tells:
             self._context.share(identity_of({}, context))
             self._context.traced = True
+            self._context.scrub = self._tools.scrub
             if span.is_recording():
                 self._context.notes = SpanNotes()
 
