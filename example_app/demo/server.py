@@ -133,7 +133,7 @@ class ShopServer:
         if self._collector is not None:
             own["OTEL_EXPORTER_OTLP_ENDPOINT"] = self._collector
         # What the demo says must not depend on, or reach, the collector of whoever runs it.
-        rest = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+        rest = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "FASTAPI_OTEL_"))}
         return {**rest, **own}
 
     async def _accepts(self) -> bool:

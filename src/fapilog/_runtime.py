@@ -119,14 +119,14 @@ def http_durations() -> "HttpDurations":
     return _state.metrics.http
 
 
-def watch_spans(provider: Any) -> None:
-    """Have spans of a provider of OpenTelemetry's SDK tell requests which exceptions are on them already; once."""
+def watch_spans(provider: Any, processor: type[Any]) -> None:
+    """Add a span processor to a provider of OpenTelemetry's SDK, once in the process for each provider."""
     add = getattr(provider, "add_span_processor", None)
     with _state.lock:
         if add is None or provider in _state.watched:
             return
         _state.watched.add(provider)
-    add(_load("fapilog.otel.exceptions").RecordedExceptions())
+    add(processor())
 
 
 def build_logger(options: "Options") -> SyncLoggerFacade:

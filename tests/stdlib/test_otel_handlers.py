@@ -14,6 +14,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, InMemoryLogR
 
 from fapilog import LoggerBuilder
 from fapilog.stdlib import capture_stdlib
+from fapilog.stdlib.otel_handlers import is_otel
 from fapilog.testing import CapturedLogs
 from tests.services.otlp import OtlpServer
 
@@ -129,6 +130,14 @@ def test_a_handler_of_the_users_own_is_left_alone(
         logger.warning("both")
     engine.drain()
     assert bodies(exporter) == ["both"]
+
+
+def test_the_handler_of_the_instrumentation_is_known_too() -> None:
+    """That of `opentelemetry-instrumentation-logging` has the same name in a module of its own."""
+    theirs = type("LoggingHandler", (logging.Handler,), {"__module__": "opentelemetry.instrumentation.logging.handler"})
+    assert is_otel(theirs())
+    assert not is_otel(type("LoggingHandler", (logging.Handler,), {"__module__": "mine"})())
+    assert not is_otel(logging.NullHandler())
 
 
 def test_the_ids_that_instrumentation_puts_on_records_are_no_fields(logger: logging.Logger, logs: CapturedLogs) -> None:

@@ -148,16 +148,15 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
         if size > ORDINARY_BYTES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
         scope = current.get()
-        request = scope.request
         span = queue.current_context().get(queue.span_key)
         try:
             ids = None if span is None else span.get_span_context()
         except _SPAN_RAISES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
-        notes = request.notes
+        notes = scope.request.notes
         if notes is not None:
             notes.levels[levelno] += 1
-        shared = request.shared
+        shared = scope.request.shared
         items.append((time_ns(), levelno, origin, message, fields, self._bound, scope.fields, shared, ids, None))
         return taken
 

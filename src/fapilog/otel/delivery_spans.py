@@ -4,15 +4,26 @@ A batch holds events of many traces, so its delivery can be a child of none: it 
 what it has carried. There is no convention for it; names are ours but for ``error.type``.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, SpanKind, Status, StatusCode, TracerProvider
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TracerProvider,
+)
 
 from fapilog.diagnostics import attempt
 from fapilog.errors import SinkError
-from fapilog.otel.links import span_context_of, tracer_of
+from fapilog.otel.links import flags_of, names_span, span_context_of, tracer_of
 from fapilog.otel.semconv import error_type
 from fapilog.protocols import Batch
 
@@ -68,11 +79,11 @@ class _Delivery:
         """Link the span to those of the events."""
         if not self._span.is_recording():
             return
-        spans = spans_of(batch)
-        for context in spans[:MOST_LINKS]:
+        spans, left_out = spans_of(batch)
+        for context in spans:
             self._span.add_link(context)
-        if len(spans) > MOST_LINKS:
-            self._span.set_attribute(LEFT_OUT, len(spans) - MOST_LINKS)
+        if left_out:
+            self._span.set_attribute(LEFT_OUT, left_out)
 
     def __enter__(self) -> None:
         """Do nothing: the span is not to be the active one."""
@@ -94,15 +105,18 @@ class _Delivery:
         self._span.set_status(Status(StatusCode.ERROR, f"{failed} of {self._events} events not delivered"))
 
 
-def spans_of(batch: Batch) -> list[SpanContext]:
-    """Return the distinct spans of a batch's events in order of appearance; if they are too many, sampled ones first.
+def spans_of(batch: Batch) -> tuple[list[SpanContext], int]:
+    """Return the distinct spans of a batch's events in order of appearance, and how many more there are.
 
-    A link to a span that was not sampled leads nowhere.
+    If there are too many, sampled ones come first: a link to one that was not sampled leads nowhere.
     """
-    found: dict[tuple[str, str], SpanContext | None] = {}
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for event in batch.identities():
         trace, span = event.get("trace_id"), event.get("span_id")
-        if type(trace) is str and type(span) is str and (trace, span) not in found:
-            found[trace, span] = span_context_of(event, is_remote=False)
-    spans = [context for context in found.values() if context is not None]
-    return spans if len(spans) <= MOST_LINKS else sorted(spans, key=lambda span: not span.trace_flags.sampled)
+        if type(trace) is str and type(span) is str and (trace, span) not in found and names_span(event):
+            found[trace, span] = event
+    events = list(found.values())
+    if len(events) > MOST_LINKS:
+        events.sort(key=lambda event: not flags_of(event) & TraceFlags.SAMPLED)
+    contexts = [span_context_of(event, is_remote=False) for event in events[:MOST_LINKS]]
+    return [context for context in contexts if context is not None], len(events) - len(contexts)

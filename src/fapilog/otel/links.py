@@ -162,11 +162,21 @@ def tracer_of(provider: TracerProvider | None) -> Tracer:
 
 def span_context_of(ids: Mapping[str, Any], *, is_remote: bool) -> SpanContext | None:
     """Return the span that an event's ids name; None if it has none, or what is there are no ids."""
-    trace, span, flags = ids.get("trace_id"), ids.get("span_id"), ids.get("trace_flags")
-    if not (_is(trace, _TRACE_ID) and _is(span, _SPAN_ID)):
+    if not names_span(ids):
         return None
-    known = int(str(flags), 16) if _is(flags, _FLAGS) else 0
-    return SpanContext(int(str(trace), 16), int(str(span), 16), is_remote=is_remote, trace_flags=TraceFlags(known))
+    trace, span, flags = int(ids["trace_id"], 16), int(ids["span_id"], 16), TraceFlags(flags_of(ids))
+    return SpanContext(trace, span, is_remote=is_remote, trace_flags=flags)
+
+
+def names_span(ids: Mapping[str, Any]) -> bool:
+    """Tell whether an event has the ids of a span."""
+    return _is(ids.get("trace_id"), _TRACE_ID) and _is(ids.get("span_id"), _SPAN_ID)
+
+
+def flags_of(ids: Mapping[str, Any]) -> int:
+    """Return the trace flags of an event; 0 if it has none."""
+    flags = ids.get("trace_flags")
+    return int(str(flags), 16) if _is(flags, _FLAGS) else 0
 
 
 def _is(value: object, form: re.Pattern[str]) -> bool:

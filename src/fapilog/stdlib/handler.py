@@ -138,7 +138,8 @@ def _name_level(origin: Origin, levelno: int, record: logging.LogRecord, fields:
 
 
 def _exports_otlp() -> bool:
-    return exports_otlp(tuple(_runtime.default_options().sinks))
+    options, error = attempt(_runtime.default_options)
+    return error is None and exports_otlp(tuple(options.sinks))
 
 
 def _report_otel(text: str) -> None:

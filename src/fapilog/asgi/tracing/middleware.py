@@ -22,11 +22,12 @@ from fapilog.asgi.routes import RouteOf
 from fapilog.asgi.rules import Paths
 from fapilog.asgi.tracing.attributes import known_methods, method_of, start_attributes
 from fapilog.asgi.tracing.durations import Durations
-from fapilog.asgi.tracing.others import Found, Inside, is_configured, outside, provider_of
+from fapilog.asgi.tracing.others import FASTAPI_KEY, Found, Inside, is_configured, outside, provider_of
 from fapilog.asgi.tracing.propagation import chosen_baggage, joined, propagation_headers, remote_context
 from fapilog.asgi.tracing.request import Tools, TracedRequest
 from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.diagnostics import attempt
+from fapilog.otel.exceptions import RecordedExceptions
 from fapilog.otel.options import TracingOptions
 from fapilog.otel.semconv import SCHEMA_URL, conventions, with_former_names
 
@@ -109,8 +110,11 @@ class Telemetry:
             self._bind_baggage(scope, otel_context.get_current())
         elif self._opens and not self._inside.traces():
             self._open(request, scope)
-        elif self._opens and self._tracing.baggage:
-            self._bind_baggage(scope, remote_context(self._carrier(scope)))
+        elif self._opens:
+            self._watch(None)
+            request.expect()
+            if self._tracing.baggage:
+                self._bind_baggage(scope, remote_context(self._carrier(scope)))
         return request
 
     def _open(self, request: TracedRequest, scope: Any) -> None:
@@ -125,6 +129,8 @@ class Telemetry:
             within = trace.set_span_in_context(span, within)
             request.enter(within)
             request.open(span)
+            # A FastAPI application that is mounted further in leaves requests alone that have this key.
+            scope.setdefault(FASTAPI_KEY, None)
         else:
             request.enter(within)
 
@@ -172,10 +178,12 @@ class Telemetry:
         if self._opens and provider is not self._watched:
             self._watched = provider
             if is_configured(provider):
-                _runtime.watch_spans(provider)
+                _runtime.watch_spans(provider, RecordedExceptions)
 
     def _finish(self, request: TracedRequest, error: BaseException | None) -> None:
         request.scope.pop(TRACED, None)
+        if request.scope.get(FASTAPI_KEY, request) is None:
+            del request.scope[FASTAPI_KEY]
         request.finish(error)
         durations = self._durations
         if durations is not None and not request.is_socket and not self._inside.measures():

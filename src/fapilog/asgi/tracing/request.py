@@ -101,11 +101,20 @@ class TracedRequest:
         self._ours = True
         self._take(span)
 
+    def expect(self) -> None:
+        """Note from now on what a span will be told that somebody further in has yet to open."""
+        if self._tools.tells:
+            self._context.scrub = self._tools.scrub
+            self._context.notes = SpanNotes()
+
     def adopt(self, found: Found) -> None:
         """Take somebody else's span, which they end; the first one stays."""
         if self.span is None:
             self._reports = found.reports
             self._take(found.span)
+            if self._request_id is not None and self._tools.tells:
+                # Now, and again at the end if we hear of it: where the application raises, its owner ends it before.
+                found.span.set_attribute(REQUEST_ID, self._request_id)
 
     def _take(self, span: Span) -> None:
         context = span.get_span_context()
@@ -116,7 +125,9 @@ class TracedRequest:
             self._context.share(identity_of({}, context))
             self._context.traced = True
             self._context.scrub = self._tools.scrub
-            if span.is_recording():
+            if not span.is_recording():
+                self._context.notes = None
+            elif self._context.notes is None:
                 self._context.notes = SpanNotes()
 
     def received(self, message: Mapping[str, Any]) -> None:
@@ -213,7 +224,8 @@ class TracedRequest:
         # What is logged from here on is no part of it.
         self._context.notes = None
         attributes: dict[str, Any] = {
-            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count for number, count in dict(notes.levels).items()
+            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count
+            for number, count in dict(notes.levels).items()
         }
         if self._request_id is not None:
             attributes[REQUEST_ID] = answered_id(self._request_id, self._context)
