@@ -21,7 +21,7 @@ def main() -> None:
     base = f"http://127.0.0.1:{port}"
     sys.stderr.write(f"shop:     {base}/docs\nlogging:  {base}/debug/logging?token={token}\n")
     if exports():
-        sys.stderr.write(f"exports:  {os.environ[ENDPOINT]} (logs and spans, over OTLP)\n")
+        sys.stderr.write(f"exports:  logs and spans, over OTLP, to where {ENDPOINT} says\n")
     sys.stderr.flush()
     uvicorn.run("example_app.main:app", port=port)
 

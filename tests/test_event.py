@@ -226,6 +226,19 @@ def test_values_of_a_call_are_those_that_were_captured() -> None:
     assert event(fields=fields)["items"] == [1]
 
 
+def test_the_ids_of_neighbours_are_each_their_own() -> None:
+    """Whichever of the parts that ids come from they have in common."""
+    local: dict[str, Any] = {}
+    records = [
+        record(local=local, shared={"request_id": "r1"}, span=None),
+        record(local=local, shared={"request_id": "r2"}, span=None),
+        record(local=local, shared={"request_id": "r2"}, span=SPAN),
+    ]
+
+    assert [it.get("request_id") for it in identities(records)] == ["r1", "r2", "r2"]
+    assert ["trace_id" in it for it in identities(records)] == [False, False, True]
+
+
 @given(st.lists(st.tuples(parts, parts, parts, parts, st.booleans(), st.booleans()), max_size=6), st.booleans())
 def test_records_together_give_the_same_events(drawn, shared_by_all) -> None:
     """``to_events`` is a shortcut: the same keys in the same order, and no container that two events share."""

@@ -184,11 +184,13 @@ def test_what_is_no_id_is_linked_to_nothing(signals: Signals) -> None:
         {"trace_id": "F" * 32, "span_id": "f" * 16},
         {"trace_id": "1" * 32, "span_id": None},
         event(1, 2, "zz"),
+        *({"trace_id": f"request {number}", "span_id": "none"} for number in range(130)),
     ]
 
     span = delivered(batch_with(odd), signals)
 
     assert links_of(span) == [(f"{1:032x}", f"{2:016x}")]
+    assert "fapilog.links.left_out" not in span.attributes
 
 
 @pytest.mark.parametrize(

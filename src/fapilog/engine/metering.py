@@ -91,7 +91,7 @@ class Meter:
             known[outcome] += count
         reasons = Counter[tuple[str, str]]()
         for outcome in OUTCOMES:
-            if rest := _total(figures[outcome]) - known[outcome]:
+            if (rest := _total(figures[outcome]) - known[outcome]) > 0:
                 # What was lost late by a spool: it tells only how many.
                 levels[OTHER, outcome] += rest
         for outcome in _WITHHELD:
