@@ -35,9 +35,12 @@ T = TypeVar("T")
 
 
 class SpanNotes:
-    """What is known of a request that its server span will tell. Of no use once the span has ended.
+    """What log calls leave for the span of a request, or of the linked work that it starts.
 
     Thread-safe as far as the interpreter lock goes: a count is one operation on a dict of integers.
+
+    Args:
+        around: Those of the work that this is linked to: what is on a span of the one is not recorded for the other.
 
     Attributes:
         levels: How many events were logged at each level number.
@@ -45,16 +48,25 @@ class SpanNotes:
         recorded: Type and message of the exceptions that are on a span already; at most 64.
     """
 
-    __slots__ = ("errors", "levels", "recorded")
+    __slots__ = ("_told", "errors", "levels", "recorded")
 
-    def __init__(self) -> None:
+    def __init__(self, around: "SpanNotes | None" = None) -> None:
         """Start with nothing."""
         self.levels: defaultdict[int, int] = defaultdict(int)
         self.errors: list[tuple[BaseException, int]] = []
-        self.recorded: set[tuple[str, str]] = set()
+        self.recorded: set[tuple[str, str]] = set() if around is None else around.recorded
+        self._told = False
+
+    def take(self) -> tuple[dict[int, int], list[tuple[BaseException, int]]]:
+        """Return the counts and exceptions, and keep none from here on: the span ends."""
+        self._told = True
+        errors, self.errors = self.errors, []
+        return dict(self.levels), errors
 
     def note_error(self, error: BaseException, time_ns: int) -> None:
-        """Keep an exception that was logged; it and its frames live as long as the request."""
+        """Keep an exception that was logged; it and its frames live until the span ends."""
+        if self._told:
+            return
         if len(self.errors) < _MOST_ERRORS and not any(known is error for known, _ in self.errors):
             self.errors.append((error, time_ns))
 
@@ -70,18 +82,18 @@ class RequestContext:
     Attributes:
         shared: Fields on every event of the request; replaced as a whole.
         noted: Fields for the completion event; replaced as a whole.
-        notes: What log calls leave for the server span; None while nobody has asked for it.
         scrub: Takes the secrets out of a text that goes on a span of the request, or of the work that it starts.
+        tracer_provider: Where spans of the work that it starts are made; None for the global one.
         traced: Whether ``shared`` has the ids of the server span, so that those of no other span belong there.
     """
 
-    __slots__ = ("_lock", "noted", "notes", "scrub", "shared", "traced")
+    __slots__ = ("_lock", "noted", "scrub", "shared", "traced", "tracer_provider")
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
         """Start with the request's identity: ``request_id`` and, from the headers, trace ids."""
         self.shared: dict[str, Any] = dict(identity)
         self.noted: dict[str, Any] = {}
-        self.notes: SpanNotes | None = None
+        self.tracer_provider: Any = None
         self.scrub: Callable[[str], str] = str
         self.traced = False
         self._lock = threading.RLock()
@@ -104,14 +116,21 @@ class RequestContext:
 
 
 class Scope:
-    """One immutable state of the context variable."""
+    """One immutable state of the context variable.
 
-    __slots__ = ("fields", "request")
+    Attributes:
+        fields: What was bound here.
+        request: The request it belongs to.
+        notes: What log calls leave for a span; None where nobody asks.
+    """
 
-    def __init__(self, fields: dict[str, Any], request: RequestContext) -> None:
-        """Hold what was bound here, and the request it belongs to."""
+    __slots__ = ("fields", "notes", "request")
+
+    def __init__(self, fields: dict[str, Any], request: RequestContext, notes: SpanNotes | None = None) -> None:
+        """Hold them."""
         self.fields = fields
         self.request = request
+        self.notes = notes
 
 
 class _NoRequest(RequestContext):
@@ -148,14 +167,15 @@ def bind_context(**fields: Any) -> None:
     scope.request.note(plain)
     if not _in_task():
         scope.request.share(plain)
-    current.set(Scope({**scope.fields, **plain}, scope.request))
+    current.set(Scope({**scope.fields, **plain}, scope.request, scope.notes))
 
 
 def unbind_context(*keys: str) -> None:
     """Remove fields from this task's or thread's context and from the request's shared one."""
     scope = current.get()
     scope.request.forget(keys)
-    current.set(Scope({key: value for key, value in scope.fields.items() if key not in keys}, scope.request))
+    kept = {key: value for key, value in scope.fields.items() if key not in keys}
+    current.set(Scope(kept, scope.request, scope.notes))
 
 
 def clear_context() -> None:
@@ -163,7 +183,7 @@ def clear_context() -> None:
     scope = current.get()
     bound = {**scope.request.shared, **scope.fields}
     scope.request.forget(tuple(key for key in bound if key not in IDENTITY_KEYS))
-    current.set(Scope(_EMPTY, scope.request))
+    current.set(Scope(_EMPTY, scope.request, scope.notes))
 
 
 def enter_own_work() -> None:
@@ -177,6 +197,12 @@ def enter_own_work() -> None:
     if otel is not None:
         # A broken runtime context is not worth the thread.
         attempt(_leave_traces, otel)
+
+
+def note_for(notes: SpanNotes) -> None:
+    """Let the log calls of this task or thread, and of those that it starts, leave their notes here."""
+    scope = current.get()
+    current.set(Scope(scope.fields, scope.request, notes))
 
 
 def do_own_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -211,7 +237,7 @@ class context_scope:  # noqa: N801 - used like a function, as in contextlib
     def __enter__(self) -> None:
         """Bind the fields."""
         scope = current.get()
-        self._tokens.append(current.set(Scope({**scope.fields, **self._fields}, scope.request)))
+        self._tokens.append(current.set(Scope({**scope.fields, **self._fields}, scope.request, scope.notes)))
 
     def __exit__(self, *_: object) -> None:
         """Restore."""

@@ -143,6 +143,7 @@ def test_wrong_values_that_once_said_something_else(wrong: Any, said: str) -> No
         ({"FAPILOG_DEDUPE__KEY": ""}, "FAPILOG_DEDUPE__KEY: "),
         ({"FAPILOG_QUEUE": "off"}, "FAPILOG_QUEUE: None "),
         ({"FAPILOG_SINKS": "stdout"}, "named in FAPILOG_PLUGINS__SINKS"),
+        ({"FAPILOG_TRACER_PROVIDER": "otlp"}, "can only be given in code"),
         ({"FAPILOG_FILTERS": "x"}, "named in FAPILOG_PLUGINS__FILTERS"),
         ({"FAPILOG_STDOUT": "off"}, "FAPILOG_STDOUT: 'off' "),
         ({"FAPILOG_QUEUE": '{"capasity": 5}'}, "FAPILOG_QUEUE: 'capasity' is not known"),

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode, get_current_span
 
 from fapilog import bind_context, carry_context, get_logger, span_link
-from fapilog.context import RequestContext, Scope, SpanNotes, current, reset
+from fapilog.context import RequestContext, Scope, SpanNotes, current, note_for, reset
 from fapilog.otel.semconv import EXCEPTION_OPT_IN
 from fapilog.testing import CapturedLogs, capture_logs
 from tests.otel.signals import Signals, span_id, trace_id
@@ -197,7 +197,8 @@ def test_a_decorator_without_parentheses_is_a_mistake() -> None:
 def test_an_exception_is_on_the_span_once(signals: Signals, logs: CapturedLogs) -> None:
     """With status and type; the request knows of it, so that its own span does not have it again."""
     with request() as context, pytest.raises(ValueError, match="boom"):
-        context.notes = SpanNotes()
+        notes = SpanNotes()
+        note_for(notes)
         context.scrub = lambda text: text.replace("boom", "***")
         with span_link("outer", tracer_provider=signals.tracers), span_link("inner", tracer_provider=signals.tracers):
             raise ValueError("boom")
@@ -208,9 +209,35 @@ def test_an_exception_is_on_the_span_once(signals: Signals, logs: CapturedLogs) 
     for span in (inner, outer):
         assert span.status.status_code is StatusCode.ERROR
         assert span.attributes["error.type"] == "ValueError"
-    assert ("ValueError", "boom") in context.notes.recorded
+    assert ("ValueError", "boom") in notes.recorded
     assert inner.events[0].attributes["exception.message"] == "***"
     assert "boom" not in inner.to_json()
+
+
+def test_what_is_logged_in_it_is_told_by_its_own_span(signals: Signals, logs: CapturedLogs) -> None:
+    """It counts for no other span, and an exception that was logged and handled is on it."""
+    notes = SpanNotes()
+    with request():
+        note_for(notes)
+        with span_link("job", tracer_provider=signals.tracers):
+            logger.info("done")
+            logger.error("handled", exc_info=ValueError("boom"))
+        logger.info("of the request")
+
+    assert dict(notes.levels) == {20: 1}
+    assert notes.errors == []
+    [job] = signals.spans
+    assert [event.attributes["exception.message"] for event in job.events] == ["boom"]
+    assert job.status.status_code is StatusCode.UNSET
+
+
+def test_in_a_request_the_span_is_made_where_the_requests_is(signals: Signals) -> None:
+    """``with_tracing(tracer_provider=…)`` holds for the work that a request starts."""
+    with request() as context:
+        context.tracer_provider = signals.tracers
+        carry_context(threading.get_ident, link=True)()
+
+    assert len(signals.spans) == 1
 
 
 def test_where_exceptions_are_logs_the_span_has_its_status_alone(

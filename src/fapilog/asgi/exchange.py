@@ -16,6 +16,8 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
 
+from opentelemetry import context as otel_context
+
 from fapilog.asgi.access import (
     DISCONNECTED,
     MAX_METHOD,
@@ -118,7 +120,11 @@ class Exchange:
         now = perf_counter_ns()
         # What the application bound and did not unbind is in the completion event's own fields already.
         current.set(self._within)
+        # What span is active out here is not this request's, as where the server was started in one.
+        spanless = otel_context.attach(otel_context.Context()) if self.context.traced else None
         _, failed = attempt(self._report, error, now)
+        if spanless is not None:
+            otel_context.detach(spanless)
         if failed is not None:
             diagnose("asgi_report", failed)
         self.scope.pop(MARK, None)

@@ -29,9 +29,9 @@ _NONE = frozenset(("none", "null"))
 _LISTS = frozenset((tuple, list, set, frozenset, Sequence, MutableSequence, AbstractSet))
 _NEAR = 0.85
 _ONLY_IN_CODE = {
-    f"FAPILOG_{kind}": f"FAPILOG_PLUGINS__{kind}"
+    f"FAPILOG_{kind}": f"nothing; plug-ins are named in FAPILOG_PLUGINS__{kind}"
     for kind in ("SINKS", "FILTERS", "ENRICHERS", "REDACTORS", "PROCESSORS")
-}
+} | {f"FAPILOG_{kind}_PROVIDER": "nothing; an object can only be given in code" for kind in ("TRACER", "METER")}
 """What looks like an option and only code can give, and what to say instead."""
 
 
@@ -67,9 +67,7 @@ def read(environ: Mapping[str, str], hints: Mapping[str, Any], parts: Mapping[st
         if not name.startswith(PREFIX):
             continue
         if name in _ONLY_IN_CODE:
-            raise ConfigError.hidden(
-                variable, environ[variable], f"nothing; plug-ins are named in {_ONLY_IN_CODE[name]}"
-            )
+            raise ConfigError.hidden(variable, environ[variable], _ONLY_IN_CODE[name])
         if name not in known:
             _check_spelling(variable, known, parts)
             continue

@@ -238,7 +238,8 @@ def _check_providers(options: Options) -> None:
         ("meter_provider", "with_metrics", "get_meter"),
     ):
         provider = getattr(options, name)
-        if provider is not None and not callable(getattr(provider, factory, None)):
+        is_one = callable(getattr(provider, factory, None)) and not isinstance(provider, type)
+        if provider is not None and not is_one:
             raise ConfigError.hidden(f"{method}({name})", provider, f"a provider of OpenTelemetry, with {factory}()")
 
 

@@ -119,7 +119,8 @@ def _plain(parts: Mapping[str, type]) -> Iterator[Line]:
             default = (
                 "" if name == "sinks" else _shown(Settings.model_fields[name].get_default(call_default_factory=True))
             )
-            yield Line("", name, _unit(name, hint), default, variable, _method(name), told.get(name, ""))
+            unit = "object" if name.endswith("_provider") else _unit(name, hint)
+            yield Line("", name, unit, default, variable, _method(name), told.get(name, ""))
 
 
 def _of_part(part: str, kind: type) -> Iterator[Line]:

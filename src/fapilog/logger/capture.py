@@ -69,7 +69,7 @@ def submit(
         extra = Extra(exception, stack, size)
     scope = current.get()
     now = time.time_ns() if time_ns is None else time_ns
-    notes = scope.request.notes
+    notes = scope.notes
     if notes is not None:
         notes.levels[levelno] += 1
         error = raised(exc_info) if exception is not None and levelno >= ERROR else None

@@ -153,7 +153,7 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
             ids = None if span is None else span.get_span_context()
         except _SPAN_RAISES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
-        notes = scope.request.notes
+        notes = scope.notes
         if notes is not None:
             notes.levels[levelno] += 1
         shared = scope.request.shared

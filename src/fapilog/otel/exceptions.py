@@ -16,6 +16,7 @@ from fapilog.context import SpanNotes, current
 from fapilog.otel.semconv import error_type
 
 _MOST_TEXT = 20_000
+_SHORTEST_LIMIT = 16
 _EVENT = "exception"
 Key = tuple[str, str]
 """What tells exceptions apart on a span: type and message."""
@@ -38,7 +39,7 @@ class RecordedExceptions:
         """Note the exceptions of a span, if it ended where a request is current."""
         if not span.events:
             return
-        notes = current.get().request.notes
+        notes = current.get().notes
         if notes is None:
             return
         for event in span.events:
@@ -60,6 +61,14 @@ def key_of(error: BaseException) -> Key:
     return error_type(error), to_text(error)
 
 
+def _is_same(known: Key, key: Key) -> bool:
+    """Tell whether a span has an exception already, perhaps cut where the SDK's limit for texts is."""
+    return all(
+        text == whole or (len(text) >= _SHORTEST_LIMIT and whole.startswith(text))
+        for text, whole in zip(known, key, strict=True)
+    )
+
+
 def record_once(
     span: Span, notes: SpanNotes, error: BaseException, scrub: Callable[[str], str], time_ns: int | None = None
 ) -> None:
@@ -73,13 +82,14 @@ def record_once(
         time_ns: When it was logged; default now.
     """
     key = key_of(error)
-    if key in notes.recorded:
+    if any(_is_same(known, key) for known in notes.recorded.copy()):
         return
     notes.note_recorded(key)
     stack = "".join(traceback.format_exception(error))
-    # The texts given here take the place of those that the SDK would write itself.
-    texts = {
+    attributes = {
+        "exception.type": key[0],
         "exception.message": scrub(cut_text(key[1], _MOST_TEXT)),
         "exception.stacktrace": scrub(cut_text(stack, _MOST_TEXT)),
     }
-    span.record_exception(error, attributes=texts, timestamp=time_ns)
+    # The event that ``record_exception`` makes; that would ask the exception for its words itself, which may raise.
+    span.add_event(_EVENT, attributes, time_ns)

@@ -33,7 +33,7 @@ from opentelemetry.trace.span import TraceFlags
 from opentelemetry.util.types import AttributeValue
 
 from fapilog._version import __version__
-from fapilog.context import SpanNotes, context_scope, current, is_coroutine_function
+from fapilog.context import SpanNotes, context_scope, current, is_coroutine_function, note_for
 from fapilog.diagnostics import attempt
 from fapilog.event import IDENTITY_KEYS
 from fapilog.otel.exceptions import record_once
@@ -54,6 +54,7 @@ class _Entered(NamedTuple):
     span: Span
     token: Token[Context]
     fields: context_scope
+    notes: SpanNotes
 
 
 class span_link:  # noqa: N801 - used like a function, as in contextlib
@@ -74,7 +75,8 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
     Args:
         name: The span's; default that of the decorated function.
         attributes: The span's.
-        tracer_provider: Where the span is made; default the global one of when the block begins.
+        tracer_provider: Where the span is made; default that of the request's ``with_tracing()``, else the global one
+            of when the block begins.
     """
 
     def __init__(
@@ -106,19 +108,22 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
         fields = context_scope() if cause is None else context_scope(**_linked(cause))
         token = attach(set_span_in_context(span))
         fields.__enter__()
-        self._entered.append(_Entered(span, token, fields))
+        # Left again with the fields.
+        notes = SpanNotes(current.get().notes)
+        note_for(notes)
+        self._entered.append(_Entered(span, token, fields, notes))
         return cast("Span", span)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Restore what was active, and end the span."""
-        span, token, fields = self._entered.pop()
+        span, token, fields, notes = self._entered.pop()
         fields.__exit__()
         # In another copy of the context, where a generator dependency may be closed, there is nothing to restore.
         attempt(_RUNTIME_CONTEXT.detach, token)
-        if isinstance(error, Exception) and span.is_recording():
-            attempt(_note, span, error)
+        if span.is_recording():
+            attempt(_tell, span, notes, error if isinstance(error, Exception) else None)
         attempt(span.end)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
@@ -147,7 +152,7 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
 
     def _started(self, cause: SpanContext | None) -> Span:
         # A context without a span makes a root of it; the rest of it, such as the baggage, is there to be looked at.
-        return tracer_of(self._provider).start_span(
+        return tracer_of(self._provider or current.get().request.tracer_provider).start_span(
             _UNNAMED if self._name is None else self._name,
             context=set_span_in_context(INVALID_SPAN),
             attributes=self._attributes,
@@ -204,13 +209,18 @@ def _new_context(cause: SpanContext | None) -> SpanContext:
     return SpanContext(trace, span, is_remote=False, trace_flags=flags)
 
 
-def _note(span: Span, error: Exception) -> None:
-    """Put on a span that it failed, by the conventions in force."""
-    span.set_attribute("error.type", error_type(error))
-    span.set_status(Status(StatusCode.ERROR))
+def _tell(span: Span, notes: SpanNotes, error: Exception | None) -> None:
+    """Put on a span what was logged as an error in it, and that it failed, by the conventions in force."""
+    if error is not None:
+        span.set_attribute("error.type", error_type(error))
+        span.set_status(Status(StatusCode.ERROR))
+    _, logged = notes.take()
     if conventions(os.environ).exceptions_on_spans:
-        request = current.get().request
-        record_once(span, request.notes or SpanNotes(), error, request.scrub)
+        scrub = current.get().request.scrub
+        for handled, when in logged:
+            record_once(span, notes, handled, scrub, when)
+        if error is not None:
+            record_once(span, notes, error, scrub)
 
 
 def _name_of(function: Any) -> str:

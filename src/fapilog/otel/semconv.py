@@ -34,17 +34,24 @@ class Conventions(NamedTuple):
             fapilog's own event of the request has it.
         former_names: Whether HTTP attributes are written under their former names, too (``http/dup``). The stable
             names are always written.
+        stable_http: Whether the instrumentations of contrib were opted into the stable names, by which they measure
+            ``http.server.request.duration``.
     """
 
     exceptions_on_spans: bool = True
     former_names: bool = False
+    stable_http: bool = False
 
 
 def conventions(environ: Mapping[str, str]) -> Conventions:
     """Return the conventions in force; words that are not known are passed over, as the specification says."""
     stability = {word.strip().lower() for word in environ.get(STABILITY_OPT_IN, "").split(",")}
     exceptions = environ.get(EXCEPTION_OPT_IN, "").strip().lower()
-    return Conventions(exceptions_on_spans=exceptions != "logs", former_names="http/dup" in stability)
+    return Conventions(
+        exceptions_on_spans=exceptions != "logs",
+        former_names="http/dup" in stability,
+        stable_http=not stability.isdisjoint(("http", "http/dup")),
+    )
 
 
 def with_former_names(attributes: Mapping[str, Any]) -> dict[str, Any]:

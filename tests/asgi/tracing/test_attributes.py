@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fapilog.asgi.tracing.attributes import known_methods, start_attributes
-from tests.asgi.driver import http_scope
+from tests.asgi.driver import answering, http_scope
 
 
 def server_of(host, **more):
@@ -49,3 +49,16 @@ def test_known_methods_can_be_replaced(monkeypatch):
     assert known_methods() == {"GET", "BREW"}
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", " , ")
     assert "POST" in known_methods()
+
+
+@pytest.mark.asyncio
+async def test_no_secret_of_path_query_or_user_agent_is_on_the_span(traced):
+    """They are redacted as the completion event's are."""
+    token = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+    scope = http_scope(f"/reset/{token.decode()}", headers=[(b"user-agent", b"curl Bearer " + token)])
+    await traced.serve(answering(), scope)
+
+    attributes = traced.attributes
+    assert attributes["url.path"] == "/reset/***" == traced.log.request["path"]
+    assert attributes["user_agent.original"] == "curl Bearer ***" == traced.log.request["user_agent"]
+    assert "SflKx" not in str(attributes)

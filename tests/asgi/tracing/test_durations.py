@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from fapilog import LoggerBuilder, _runtime
 from fapilog.asgi import FapilogMiddleware
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
+from fapilog.fastapi import FastAPIBuilder
 from fapilog.metrics.catalogue import HTTP_LABELS
 from fapilog.metrics.points import Counts
 from tests.asgi.driver import Server, answering, http_scope, reply
@@ -74,12 +78,12 @@ async def test_it_is_recorded_with_the_labels_of_the_conventions_and_an_exemplar
 
 async def test_a_404_has_no_route_and_a_method_of_its_own_is_other(traced):
     """P20: nothing that a client invents becomes a label."""
-    await Server().run(measured(traced, answering(404)), http_scope("/x/1", method="BREW", scheme="gopher"))
+    scope = http_scope("/x/1", method="BREW", scheme="gopher", http_version="7.3")
+    await Server().run(measured(traced, answering(404)), scope)
 
     (point,) = points(traced)
     assert dict(point.attributes) == {
         "http.request.method": "_OTHER", "url.scheme": "_OTHER", "http.response.status_code": 404,
-        "network.protocol.version": "1.1",
     }  # fmt: skip
 
 
@@ -144,3 +148,28 @@ async def test_fastapis_telemetry_records_it_and_then_we_do_not(traced):
     (point,) = points(traced)
     assert point.count == 2
     assert counted("/durations/theirs") == {}
+
+
+@pytest.mark.parametrize("opt_in", ["", "http", "http/dup"])
+async def test_contribs_middleware_outside_records_it_once_the_stable_names_are_opted_for(opt_in, traced, monkeypatch):
+    """It is not among our layers: the variable that it goes by tells."""
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", opt_in)
+    app = measured(traced, answering())
+    await Server().run(OpenTelemetryMiddleware(app, tracer_provider=traced.signals.tracers), http_scope())
+
+    assert len([point for point in points(traced) if "http.response.status_code" in point.attributes]) == (not opt_in)
+
+
+async def test_fastapis_telemetry_measures_what_is_mounted_too(traced):
+    """Routing puts the mounted application in its place in the scope."""
+    telemetry = {"tracer_provider": traced.signals.tracers, "meter_provider": traced.signals.meters}
+    builder = FastAPIBuilder().add_sink(traced.log.sink).with_metrics(meter_provider=traced.signals.meters)
+    app = FastAPI(telemetry=telemetry, lifespan=builder.build())
+    app.mount("/durations", Starlette(routes=[Route("/mounted", lambda request: PlainTextResponse("x"))]))
+
+    async with running(app) as server:
+        await server.get("/durations/mounted")
+
+    (point,) = points(traced)
+    assert point.count == 1
+    assert counted("/durations/mounted") == {}

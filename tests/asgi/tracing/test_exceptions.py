@@ -1,10 +1,16 @@
 """Exceptions on spans: each one once, by the conventions in force, redacted."""
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from fapilog import get_logger
-from tests.asgi.driver import reply
+from fapilog import LoggerBuilder, get_logger
+from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.setup import with_telemetry
+from tests.asgi.driver import Server, http_scope, reply
 
 pytestmark = pytest.mark.asyncio
 
@@ -105,6 +111,23 @@ async def test_a_handled_exception_that_is_logged_is_on_the_span_without_making_
     assert traced.span.start_time <= times[0] < traced.span.end_time
 
 
+async def test_one_that_a_span_inside_has_cut_is_the_same(traced):
+    """OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT cuts what the SDK records."""
+    provider = TracerProvider(span_limits=SpanLimits(max_attribute_length=20), shutdown_on_exit=False)
+    exporter = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    options = LoggerBuilder().with_tracing(tracer_provider=provider).options()
+
+    async def app(scope, receive, send):
+        with provider.get_tracer("app").start_as_current_span("inner"):
+            raise OrderError("words " * 20)
+
+    with pytest.raises(OrderError):
+        await Server().run(RequestMiddleware(with_telemetry(app, options), options.asgi), http_scope())
+
+    assert [(span.name, len(span.events)) for span in exporter.get_finished_spans()] == [("inner", 1), ("GET", 0)]
+
+
 async def test_two_with_the_same_words_are_one(traced):
     """That is how a span's exceptions are told apart."""
     log = get_logger("app")
@@ -165,18 +188,51 @@ async def test_former_names_are_written_where_both_are_asked_for(opt_in, traced,
     assert (traced.attributes["http.request.method"], traced.attributes["http.response.status_code"]) == ("GET", 404)
 
 
-async def test_an_exception_whose_words_raise_costs_nothing(traced):
-    """P39."""
+class MuteError(Exception):
+    """One whose words raise."""
 
-    class Mute(Exception):
-        def __str__(self):
-            raise RuntimeError("no words")
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+async def test_an_exception_whose_words_raise_costs_nothing(traced):
+    """P39: the span has it, and ends."""
 
     async def app(scope, receive, send):
-        get_logger("app").error("handled", exc_info=Mute())
+        get_logger("app").error("handled", exc_info=MuteError())
+        await reply(send)
+
+    server = await traced.serve(app)
+
+    assert server.body == b"hello"
+    assert recorded(traced) == [("GET", f"{__name__}.MuteError")]
+
+
+async def test_one_whose_words_raise_leaves_no_span_behind(traced):
+    """P39: raised by the application."""
+
+    async def app(scope, receive, send):
+        raise MuteError
+
+    await serve_failing(traced, app, MuteError)
+
+    assert recorded(traced) == [("GET", f"{__name__}.MuteError")]
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+async def test_a_span_that_raises_is_ended_and_left(traced, monkeypatch):
+    """A vendor's may."""
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("vendor")
+
+    monkeypatch.setattr("opentelemetry.sdk.trace.Span.set_attributes", fail)
+
+    async def app(scope, receive, send):
         await reply(send)
 
     server = await traced.serve(app)
 
     assert server.body == b"hello"
     assert len(traced.signals.server_spans) == 1
+    assert not trace.get_current_span().get_span_context().is_valid

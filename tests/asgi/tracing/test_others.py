@@ -1,5 +1,6 @@
 """Somebody else opens the server span: theirs is used, told the same, and left to them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -169,3 +170,60 @@ async def test_a_chain_without_an_end_is_walked_a_while():
             return self
 
     assert len(list(inner_apps(Loop()))) == 50
+
+
+async def test_a_request_that_is_begun_within_another_one_has_a_span_of_its_own(traced):
+    """The next of an HTTP/1.1 pipeline inherits the context of the one before; so does a call in the process."""
+    app = traced.wrap(app_that_logs)
+    trace_of = "00-{:032x}-00000000000000aa-01".format
+    begun = []
+
+    class Pipeline(Server):
+        async def send(self, message):
+            await super().send(message)
+            if message["type"] == "http.response.body" and len(begun) < 3:
+                begun.append(1)
+                headers = [(b"traceparent", trace_of(len(begun)).encode())]
+                await Pipeline().run(app, http_scope(headers=headers))
+
+    await Pipeline().run(app, http_scope())
+
+    spans = traced.signals.server_spans
+    assert len({span_id(span) for span in spans}) == len(spans) == 4
+    assert sorted(span.context.trace_id for span in spans)[:3] == [1, 2, 3]
+    ids = {span.attributes["fapilog.request_id"]: span_id(span) for span in spans}
+    assert [event["span_id"] for event in traced.log.events] == [ids[e["request_id"]] for e in traced.log.events]
+
+
+async def test_a_span_that_has_ended_is_nobodys_server_span(traced):
+    """The server was started in it."""
+    with traced.signals.tracers.get_tracer("test").start_as_current_span("start-up", kind=SpanKind.SERVER) as span:
+        span.end()
+        await traced.serve(app_that_logs)
+
+    assert len(traced.signals.server_spans) == 2
+    assert traced.signals.server_spans[1].parent is None
+
+
+async def test_a_request_to_an_application_in_the_same_process_has_a_span_of_its_own(traced):
+    """Without an instrumented client between them; the outer request's keeps its id."""
+    inner = traced.wrap(app_that_logs)
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        await Server().run(inner, http_scope("/inner"))
+        await app_that_logs(scope, receive, send)
+
+    await traced.serve(outer)
+
+    assert [span.attributes["fapilog.log.count.info"] for span in traced.signals.server_spans[:1]] == [1]
+    assert len({span.attributes["fapilog.request_id"] for span in traced.signals.server_spans}) == 2
+
+
+async def test_a_span_that_has_ended_before_the_request_is_not_its_span(traced):
+    """The one around the start of the server, whose context the server's tasks keep."""
+    with traced.signals.tracers.get_tracer("app").start_as_current_span("startup"):
+        task = asyncio.create_task(traced.serve(app_that_logs))
+    await task
+
+    assert traced.span.parent is None
+    assert {event["span_id"] for event in traced.log.events} == {span_id(traced.span)}

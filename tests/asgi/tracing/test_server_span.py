@@ -1,6 +1,7 @@
 """The span of a request when nobody else opens one."""
 
 import asyncio
+import contextvars
 
 import pytest
 from opentelemetry import context as otel_context
@@ -236,6 +237,16 @@ async def test_an_unknown_method_is_other(traced):
     assert traced.attributes["http.request.method_original"] == "BREW"
 
 
+async def test_secrets_in_the_path_and_the_user_agent_are_hidden(traced):
+    """As on the event."""
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+    scope = with_headers((b"user-agent", f"Bearer {jwt}".encode()), path=f"/reset/{jwt}")
+    await traced.serve(answering(), scope)
+
+    assert "eyJ" not in str(traced.attributes)
+    assert traced.attributes["url.path"] == traced.log.request["path"] == "/reset/***"
+
+
 async def test_without_a_route_the_name_is_the_method(traced):
     """Never the path, of which there are as many as clients can think of."""
     await traced.serve(answering(404))
@@ -363,6 +374,20 @@ async def test_the_scope_is_clean_afterwards(traced):
 
     assert set(scope) == before
     assert not trace.get_current_span().get_span_context().is_valid
+
+
+async def test_a_request_that_is_closed_elsewhere_says_nothing_and_ends(traced, caplog):
+    """By the garbage collector or a loop that is closed: in another context than it began in."""
+
+    async def app(scope, receive, send):
+        await asyncio.Event().wait()
+
+    coroutine = traced.wrap(app)(http_scope(), Server().receive, Server().send)
+    contextvars.copy_context().run(coroutine.send, None)
+    contextvars.copy_context().run(coroutine.close)
+
+    assert caplog.records == []
+    assert len(traced.signals.server_spans) == 1
 
 
 async def accept_and_close(scope, receive, send, code=1000):

@@ -1,7 +1,8 @@
 """What a server span says of a request: the stable semantic conventions for HTTP spans (1.44).
 
-https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span. The query string is redacted like every
-text. A WebSocket's opening handshake is a GET (RFC 6455, section 4.1), answered by 101 once it is accepted.
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span. Path, query string and user agent are
+redacted like every text. A WebSocket's opening handshake is a GET (RFC 6455, section 4.1), answered by 101 once it is
+accepted.
 """
 
 import os
@@ -46,7 +47,7 @@ def start_attributes(
     attributes: dict[str, Any] = {
         "http.request.method": method,
         "url.scheme": scope.get("scheme", "ws" if is_socket else "http"),
-        "url.path": cut_text(scope["path"], MAX_TEXT),
+        "url.path": scrub(cut_text(scope["path"], MAX_TEXT)),
     }
     if method == OTHER_METHOD:
         attributes["http.request.method_original"] = cut_text(str(scope["method"]), MAX_TEXT)
@@ -68,7 +69,7 @@ def start_attributes(
             attributes["network.peer.address"] = peer[0]
     agent = headers.get("user-agent")
     if agent:
-        attributes["user_agent.original"] = cut_text(agent, MAX_TEXT)
+        attributes["user_agent.original"] = scrub(cut_text(agent, MAX_TEXT))
     return attributes
 
 

@@ -16,6 +16,8 @@ from fapilog.metrics.http import HttpDurations
 from fapilog.metrics.points import Exemplar
 from fapilog.otel.meters import HttpRecorder
 
+_VERSIONS = frozenset(("1.0", "1.1", "2", "3"))
+
 
 class Durations:
     """Takes the duration of each request to whoever publishes it. Thread-safe.
@@ -32,7 +34,7 @@ class Durations:
 
     def record(self, request: TracedRequest, route: str | None) -> None:
         """Record a request that is over."""
-        if fastapi_measures(request.scope.get("app")):
+        if request.measured or fastapi_measures(request.scope.get("app")):
             return
         seconds = (request.ended or perf_counter()) - request.started
         labels = _labels(request, route)
@@ -51,12 +53,13 @@ class Durations:
 def _labels(request: TracedRequest, route: str | None) -> tuple[str | int, ...]:
     """Return the values of ``HTTP_LABELS``; what a request does not have is empty. None of them is the client's."""
     scope: Any = request.scope
-    scheme = scope.get("scheme", "http")
+    scheme, version = scope.get("scheme", "http"), scope.get("http_version")
     return (
         request.method,
         scheme if scheme in ("http", "https") else "_OTHER",
         route or "",
         "" if request.status is None else request.status,
         request.error_type or "",
-        str(scope.get("http_version") or ""),
+        # Some servers pass on any digits that a client writes.
+        version if version in _VERSIONS else "",
     )

@@ -22,7 +22,15 @@ from fapilog.asgi.routes import RouteOf
 from fapilog.asgi.rules import Paths
 from fapilog.asgi.tracing.attributes import known_methods, method_of, start_attributes
 from fapilog.asgi.tracing.durations import Durations
-from fapilog.asgi.tracing.others import FASTAPI_KEY, Found, Inside, is_configured, outside, provider_of
+from fapilog.asgi.tracing.others import (
+    FASTAPI_KEY,
+    Found,
+    Inside,
+    fastapi_measures,
+    is_configured,
+    outside,
+    provider_of,
+)
 from fapilog.asgi.tracing.propagation import chosen_baggage, joined, propagation_headers, remote_context
 from fapilog.asgi.tracing.request import Tools, TracedRequest
 from fapilog.asgi.types import App, Receive, Scope, Send
@@ -104,6 +112,11 @@ class Telemetry:
         request = TracedRequest(self._tools, scope, scope[MARK], method_of(scope, self._methods))
         found = outside(scope)
         scope[TRACED] = request
+        # Asked before routing, which may put a mounted application in the place of the one that measures.
+        request.measured = fastapi_measures(scope.get("app")) or (
+            found is not None and FASTAPI_KEY not in scope and self._tools.conventions.stable_http
+        )
+        scope[MARK].tracer_provider = self._given
         if found is not None:
             self._watch(provider_of(scope))
             request.adopt(found)
@@ -178,7 +191,8 @@ class Telemetry:
         if self._opens and provider is not self._watched:
             self._watched = provider
             if is_configured(provider):
-                _runtime.watch_spans(provider, RecordedExceptions)
+                # One that cannot be hashed or referred to weakly does without: what it records, nobody knows.
+                attempt(_runtime.watch_spans, provider, RecordedExceptions)
 
     def _finish(self, request: TracedRequest, error: BaseException | None) -> None:
         request.scope.pop(TRACED, None)

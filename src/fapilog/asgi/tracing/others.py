@@ -14,13 +14,16 @@ nobody else.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 
 FASTAPI_KEY = "fastapi.telemetry"
 _CONTRIB = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
 _PLACEHOLDERS = frozenset(("ProxyTracerProvider", "NoOpTracerProvider", "_ProxyMeterProvider", "NoOpMeterProvider"))
 _DEEPEST = 50
+_ENTERED = "fapilog-request"
 
 Hook = Callable[[Span, dict[str, Any]], None]
 
@@ -56,13 +59,25 @@ def outside(scope: Mapping[str, Any]) -> Found | None:
     found = fastapi_span(scope)
     if found is not None:
         return found
+    if otel_context.get_value(_ENTERED):
+        # Left over from another request: servers start a pipelined one within the answer of the one before it, and an
+        # application may call another in its own process.
+        return None
     span = trace.get_current_span()
     context = span.get_span_context()
     if not context.is_valid or context.is_remote:
         return None
-    if not span.is_recording() or getattr(span, "kind", None) is SpanKind.SERVER:
-        return Found(span, reports=True)
-    return None
+    if span.is_recording():
+        is_servers = getattr(span, "kind", None) is SpanKind.SERVER
+    else:
+        # One that was sampled has ended long ago, such as one around the start of the server.
+        is_servers = not context.trace_flags.sampled
+    return Found(span, reports=True) if is_servers else None
+
+
+def entered(context: Context) -> Context:
+    """Return a context that is known to be a request's, so that its span is not taken for that of another one."""
+    return otel_context.set_value(_ENTERED, True, context)  # noqa: FBT003 - the API's form
 
 
 def fastapi_span(scope: Mapping[str, Any]) -> Found | None:

@@ -17,9 +17,9 @@ from opentelemetry.trace import Span, StatusCode
 
 from fapilog.asgi.access import OTHER_METHOD
 from fapilog.asgi.exchange import answered_id, departed
-from fapilog.asgi.tracing.others import Found, fastapi_span
+from fapilog.asgi.tracing.others import Found, entered, fastapi_span
 from fapilog.asgi.websocket import SERVER_CODES
-from fapilog.context import RequestContext, SpanNotes
+from fapilog.context import RequestContext, SpanNotes, current, note_for
 from fapilog.event import identity_of
 from fapilog.otel.exceptions import record_once
 from fapilog.otel.semconv import Conventions, error_type, with_former_names
@@ -59,6 +59,7 @@ class TracedRequest:
         status: The status of the answer; None before. 101 for a WebSocket that was accepted.
         span: The server span; None while there is none, or somebody else has yet to open it.
         error_type: ``error.type`` once the request has failed.
+        measured: Whether somebody further out records how long it takes.
         started, ended: When it began and when the last body byte was handed to the server, on the performance counter;
             the latter 0 before.
     """
@@ -66,6 +67,7 @@ class TracedRequest:
     status: int | None = None
     span: Span | None = None
     error_type: str | None = None
+    measured = False
     ended = 0.0
     _ended_ns = 0
     _ours = False
@@ -73,6 +75,7 @@ class TracedRequest:
     _told = False
     _gone = False
     _has_trailers = False
+    _notes: SpanNotes | None = None
     _token: Token[Any] | None = None
     _send_error: OSError | None = None
     _answered: BaseException | None = None
@@ -94,7 +97,7 @@ class TracedRequest:
 
     def enter(self, within: otel_context.Context) -> None:
         """Make a context the current one until :meth:`finish`."""
-        self._token = otel_context.attach(within)
+        self._token = otel_context.attach(entered(within))
 
     def open(self, span: Span) -> None:
         """Take a span that was started for this request, and is to be ended by it."""
@@ -103,9 +106,10 @@ class TracedRequest:
 
     def expect(self) -> None:
         """Note from now on what a span will be told that somebody further in has yet to open."""
-        if self._tools.tells:
+        if self._tools.tells and self._notes is None:
             self._context.scrub = self._tools.scrub
-            self._context.notes = SpanNotes()
+            self._notes = SpanNotes()
+            note_for(self._notes)
 
     def adopt(self, found: Found) -> None:
         """Take somebody else's span, which they end; the first one stays."""
@@ -125,10 +129,8 @@ class TracedRequest:
             self._context.share(identity_of({}, context))
             self._context.traced = True
             self._context.scrub = self._tools.scrub
-            if not span.is_recording():
-                self._context.notes = None
-            elif self._context.notes is None:
-                self._context.notes = SpanNotes()
+            if span.is_recording():
+                self.expect()
 
     def received(self, message: Mapping[str, Any]) -> None:
         """See a message of the server."""
@@ -174,14 +176,23 @@ class TracedRequest:
         if self.ended and self.status is not None and self.status < _SERVER_ERROR:
             # Raised by a background task: the answer was good, and nothing is said of it on its span.
             failure = None
-        self._tell(failure)
+        try:
+            self._tell(failure)
+        finally:
+            # Whatever a span may raise: one that never ends, and stays current, would be worse than one that says less.
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._notes is not None:
+            self._notes.take()
+        self._answered = self._send_error = None
+        token, self._token = self._token, None
+        if token is not None and current.get().request is self._context:
+            # Else it is finished in another context than it began in, by a garbage collector or a foreign event loop:
+            # there is nothing to restore in this one.
+            otel_context.detach(token)
         if self._ours:
             self._end()
-        self._context.notes = None
-        self._answered = self._send_error = None
-        if self._token is not None:
-            otel_context.detach(self._token)
-            self._token = None
 
     def _begin_answer(self, kind: str, message: Mapping[str, Any]) -> None:
         found = None if self.span is not None else fastapi_span(self.scope)
@@ -217,15 +228,14 @@ class TracedRequest:
             self.error_type = error_type(failure)
         elif self.error_type is None and (self.status or 0) >= _SERVER_ERROR:
             self.error_type = str(self.status)
-        span, notes = self.span, self._context.notes
+        span, notes = self.span, self._notes
         if span is None or notes is None or not span.is_recording():
             return
         self._told = True
         # What is logged from here on is no part of it.
-        self._context.notes = None
+        levels, logged = notes.take()
         attributes: dict[str, Any] = {
-            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count
-            for number, count in dict(notes.levels).items()
+            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count for number, count in levels.items()
         }
         if self._request_id is not None:
             attributes[REQUEST_ID] = answered_id(self._request_id, self._context)
@@ -233,7 +243,7 @@ class TracedRequest:
             attributes |= self._http_attributes(span)
         span.set_attributes(attributes)
         if self._tools.conventions.exceptions_on_spans:
-            self._record(span, notes, failure)
+            self._record(span, notes, logged, failure)
 
     def _http_attributes(self, span: Span) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
@@ -250,11 +260,13 @@ class TracedRequest:
             span.set_status(StatusCode.ERROR)
         return attributes
 
-    def _record(self, span: Span, notes: SpanNotes, failure: BaseException | None) -> None:
+    def _record(
+        self, span: Span, notes: SpanNotes, logged: list[tuple[BaseException, int]], failure: BaseException | None
+    ) -> None:
         scrub = self._tools.scrub
-        for logged, when in list(notes.errors):
-            if logged is not failure or not self._reports:
-                record_once(span, notes, logged, scrub, when)
+        for error, when in logged:
+            if error is not failure or not self._reports:
+                record_once(span, notes, error, scrub, when)
         if failure is not None and not self._reports:
             record_once(span, notes, failure, scrub)
 
