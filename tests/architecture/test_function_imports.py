@@ -19,6 +19,7 @@ ALLOWED = {
     ("fapilog.asgi.debug.metrics", "fapilog.metrics.prometheus"): "needs prometheus-client, which may be missing",
     ("fapilog.plugins", "importlib.metadata"): "loads slowly; only who names a plug-in needs it",
     ("fapilog.config.resolve", "fapilog.config.settings"): "pydantic loads slowly; only the environment needs it",
+    ("fapilog.asgi.tracing.propagation", "opentelemetry.propagate"): "raises where a propagator is not installed",
 }
 """(module, target): reason."""
 

@@ -115,7 +115,9 @@ class Retry(Wrapper):
                 wait = max(self._share() * ceiling, min(error.retry_after or 0.0, MOST_ASKED_SECONDS))
                 if passed_on or self._clock.monotonic() + wait > deadline:
                     raise todo.given_up(error) from error
-                self.figures["retries"] += 1
+                if not isinstance(error, CircuitOpenError):
+                    # Refused by an open circuit, the sink was not asked.
+                    self.figures["retries"] += 1
                 self._failing = True
                 self._say(f"tried again: {error}")
                 await self._sleep(wait)

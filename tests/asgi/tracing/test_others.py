@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI, WebSocket
 from opentelemetry import trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.trace import SpanKind
 
 from fapilog import LoggerBuilder, get_logger
@@ -227,3 +228,25 @@ async def test_a_span_that_has_ended_before_the_request_is_not_its_span(traced):
 
     assert traced.span.parent is None
     assert {event["span_id"] for event in traced.log.events} == {span_id(traced.span)}
+
+
+async def test_what_contrib_instruments_without_a_lifespan_is_told_from_the_first_request_on(traced):
+    """Its middleware is built within that request; taken out while the application runs it leaves the span to us."""
+    app = shop(traced, tracing=False)
+    FastAPIInstrumentor.instrument_app(app, tracer_provider=traced.signals.tracers)
+    wrapped = traced.wrap(app)
+
+    for each in ("contrib's", "again", "ours", "contrib's, put in again"):
+        if each == "ours":
+            FastAPIInstrumentor.uninstrument_app(app)
+        elif each.endswith("put in again"):
+            FastAPIInstrumentor.instrument_app(app, tracer_provider=traced.signals.tracers)
+            app.middleware_stack = None
+        await Server().run(wrapped, http_scope())
+    FastAPIInstrumentor.uninstrument_app(app)
+
+    spans = traced.signals.server_spans
+    assert [span.instrumentation_scope.name.rpartition(".")[2] for span in spans] == [
+        "fastapi", "fastapi", "fapilog", "fastapi",
+    ]  # fmt: skip
+    assert [span.attributes["fapilog.log.count.info"] for span in spans] == [1, 1, 1, 1]

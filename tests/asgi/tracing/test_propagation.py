@@ -1,5 +1,9 @@
 """What the headers of a request carry, and what is believed of it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +14,7 @@ from fapilog import LoggerBuilder, get_logger
 from fapilog.asgi.headers import trace_ids_of
 from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
-from fapilog.asgi.tracing.propagation import joined, propagation_headers, remote_context
+from fapilog.asgi.tracing.propagation import Propagation
 from fapilog.event import identity_of
 from tests.asgi.driver import Server, answering, http_scope, reply
 
@@ -19,8 +23,9 @@ TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 def extracted(*values):
     """Return the identity that traceparent headers carry, by OpenTelemetry's propagators."""
-    carrier = joined([(b"traceparent", value) for value in values], frozenset([b"traceparent"]))
-    return identity_of({}, trace.get_current_span(remote_context(carrier)).get_span_context())
+    propagation = Propagation(frozenset())
+    context = propagation.context(propagation.read([(b"traceparent", value) for value in values]))
+    return identity_of({}, trace.get_current_span(context).get_span_context())
 
 
 @pytest.mark.parametrize(
@@ -45,7 +50,27 @@ def test_a_repeated_traceparent_is_not_believed():
 def test_no_header_makes_it_fail(value):
     """Whatever bytes a client sends."""
     headers = [(name, value) for name in (b"traceparent", b"tracestate", b"baggage")] * 2
-    remote_context(joined(headers, propagation_headers()))
+    propagation = Propagation(frozenset())
+    propagation.context(propagation.read(headers))
+
+
+def test_a_propagator_that_is_not_installed_is_a_matter_of_who_traces():
+    """OpenTelemetry refuses it at the import of its module; without ``with_tracing()`` nobody imports that."""
+    program = """
+from fapilog import LoggerBuilder
+from fapilog.asgi import FapilogMiddleware
+from fapilog.errors import ConfigError
+FapilogMiddleware(None, builder=LoggerBuilder().with_metrics())
+try:
+    FapilogMiddleware(None, builder=LoggerBuilder().with_tracing())
+except ConfigError as error:
+    print(error)
+"""
+    environ = {**os.environ, "OTEL_PROPAGATORS": "pigeon"}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("OTEL_PROPAGATORS: ")
+    assert "pigeon" in done.stdout
 
 
 @pytest.mark.asyncio

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from fapilog import _runtime
@@ -31,7 +31,7 @@ from fapilog.asgi.tracing.others import (
     outside,
     provider_of,
 )
-from fapilog.asgi.tracing.propagation import chosen_baggage, joined, propagation_headers, remote_context
+from fapilog.asgi.tracing.propagation import Propagation, chosen_baggage
 from fapilog.asgi.tracing.request import Tools, TracedRequest
 from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.diagnostics import attempt
@@ -42,6 +42,7 @@ from fapilog.otel.semconv import SCHEMA_URL, conventions, with_former_names
 TRACED = "fapilog.traced"
 _KINDS = frozenset(("http", "websocket"))
 _FORWARDED_FOR = b"x-forwarded-for"
+_HEADERS = frozenset((b"host", b"user-agent", _FORWARDED_FOR))
 
 
 class Telemetry:
@@ -67,7 +68,11 @@ class Telemetry:
         headers: HeaderReader,
         route_of: RouteOf,
     ) -> None:
-        """Read what the environment says of the conventions."""
+        """Read what the environment says of the conventions.
+
+        Raises:
+            ConfigError: If it names a propagator that is not installed.
+        """
         self.app = app
         self._tracing = tracing or TracingOptions()
         self._opens = tracing is not None
@@ -76,15 +81,13 @@ class Telemetry:
         self._headers = headers
         self._skipped = Paths(self._tracing.skip_paths)
         self._methods = known_methods()
+        self._propagation = Propagation(_HEADERS) if self._opens else None
         self._inside = Inside(app, _tell_request)
         levels = _runtime.origin("root").queue.levels
         self._tools = Tools(conventions(os.environ), levels.name, _scrub, _checked(route_of), self._opens)
         self._provider: Any = None
         self._watched: Any = None
         self._tracer: Tracer | None = None
-        self._propagator: Any = None
-        self._wanted: frozenset[bytes] = frozenset()
-        self._remote: frozenset[str] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What the application raises goes on unchanged."""
@@ -117,23 +120,24 @@ class Telemetry:
             found is not None and FASTAPI_KEY not in scope and self._tools.conventions.stable_http
         )
         scope[MARK].tracer_provider = self._given
+        propagation = self._propagation
         if found is not None:
             self._watch(provider_of(scope))
             request.adopt(found)
             self._bind_baggage(scope, otel_context.get_current())
-        elif self._opens and not self._inside.traces():
-            self._open(request, scope)
-        elif self._opens:
+        elif propagation is not None and self._inside.traces():
             self._watch(None)
             request.expect()
             if self._tracing.baggage:
-                self._bind_baggage(scope, remote_context(self._carrier(scope)))
+                self._bind_baggage(scope, propagation.context(propagation.read(scope["headers"])))
+        elif propagation is not None:
+            self._open(request, scope, propagation)
         return request
 
-    def _open(self, request: TracedRequest, scope: Any) -> None:
+    def _open(self, request: TracedRequest, scope: Any, propagation: Propagation) -> None:
         """Make what the headers carry the current context, with a span of ours in it if somebody makes spans."""
-        carrier = self._carrier(scope)
-        within = otel_context.Context() if self._remote.isdisjoint(carrier) else remote_context(carrier)
+        carrier = propagation.read(scope["headers"])
+        within = propagation.context(carrier)
         self._bind_baggage(scope, within)
         tracer = self._tracer_now()
         is_skipped = self._skipped.hold(scope["path"], scope.get("root_path", ""))
@@ -158,15 +162,6 @@ class Telemetry:
         if self._tools.conventions.former_names:
             attributes = with_former_names(attributes)
         return tracer.start_span(request.span_name, parent, SpanKind.SERVER, attributes)
-
-    def _carrier(self, scope: Any) -> dict[str, str]:
-        propagator = propagate.get_global_textmap()
-        if propagator is not self._propagator:
-            self._propagator = propagator
-            wanted = propagation_headers()
-            self._remote = frozenset(name.decode("latin-1") for name in wanted)
-            self._wanted = wanted | {b"host", b"user-agent", _FORWARDED_FOR}
-        return joined(scope["headers"], self._wanted)
 
     def _bind_baggage(self, scope: Any, context: otel_context.Context) -> None:
         if self._opens and self._tracing.baggage:

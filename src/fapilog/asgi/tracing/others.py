@@ -96,7 +96,8 @@ def provider_of(scope: Mapping[str, Any]) -> Any:
 class Inside:
     """What of the application's own layers opens server spans or measures.
 
-    They are read until they have all been built, which frameworks do with the first request at the latest.
+    They are read until they have all been built, which frameworks do with the first request at the latest, and again
+    when they have been built anew.
 
     Args:
         app: The application.
@@ -108,6 +109,7 @@ class Inside:
         self._app = app
         self._hook = hook
         self._layers: tuple[Any, ...] | None = None
+        self._stacks: tuple[tuple[Any, Any], ...] = ()
 
     def traces(self) -> bool:
         """Tell whether somebody further in opens a span for requests."""
@@ -119,7 +121,7 @@ class Inside:
 
     def _read(self) -> tuple[Any, ...]:
         """Return the layers that have to do with spans."""
-        if self._layers is not None:
+        if self._layers is not None and all(app.middleware_stack is stack for app, stack in self._stacks):
             return self._layers
         every = list(inner_apps(self._app))
         found = tuple(layer for layer in every if _is_contrib(layer) or hasattr(layer, "_native_telemetry"))
@@ -127,8 +129,9 @@ class Inside:
             if _is_middleware(layer) and not isinstance(layer.server_request_hook, _Chained):
                 # Behind the user's own hook, once.
                 layer.server_request_hook = _Chained(layer.server_request_hook, self._hook)
-        if all(getattr(layer, "middleware_stack", self) is not None for layer in every):
-            self._layers = found
+        # Instrumentation that is switched on or off while the application runs makes it build its layers again.
+        self._stacks = tuple((layer, layer.middleware_stack) for layer in every if hasattr(layer, "middleware_stack"))
+        self._layers = found if all(stack is not None for _, stack in self._stacks) else None
         return found
 
 

@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, StatusCode
 
 from fapilog.asgi.access import OTHER_METHOD
 from fapilog.asgi.exchange import answered_id, departed
-from fapilog.asgi.tracing.others import Found, entered, fastapi_span
+from fapilog.asgi.tracing.others import Found, entered, outside
 from fapilog.asgi.websocket import SERVER_CODES
 from fapilog.context import RequestContext, SpanNotes, current, note_for
 from fapilog.event import identity_of
@@ -195,7 +195,8 @@ class TracedRequest:
             self._end()
 
     def _begin_answer(self, kind: str, message: Mapping[str, Any]) -> None:
-        found = None if self.span is not None else fastapi_span(self.scope)
+        # Contrib's is active here, too; its hook has not told if it was put in by this very request.
+        found = None if self.span is not None else outside(self.scope)
         if found is not None:
             self.adopt(found)
         if kind == "websocket.accept":
