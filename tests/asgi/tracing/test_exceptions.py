@@ -188,6 +188,22 @@ async def test_former_names_are_written_where_both_are_asked_for(opt_in, traced,
     assert (traced.attributes["http.request.method"], traced.attributes["http.response.status_code"]) == ("GET", 404)
 
 
+async def test_long_texts_are_cut_where_no_secret_is_halved(traced):
+    """Of a message the beginning, of a stack trace the end."""
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+
+    async def app(scope, receive, send):
+        raise ValueError(f"{'a b ' * 490}{jwt}\n" + "line\n" * 5_000 + "the end")
+
+    await serve_failing(traced, app, ValueError)
+
+    (event,) = traced.span.events
+    assert len(event.attributes["exception.message"]) <= 2_000
+    assert len(event.attributes["exception.stacktrace"]) <= 10_000
+    assert event.attributes["exception.stacktrace"].endswith("the end\n")
+    assert "eyJ" not in str(event.attributes)
+
+
 class MuteError(Exception):
     """One whose words raise."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import threading
 
 import pytest
 from opentelemetry import context as otel_context
@@ -446,3 +447,48 @@ async def test_how_a_websocket_ends_is_on_its_span(app, status, error, traced):
     assert traced.attributes["http.response.status_code"] == status
     assert traced.attributes.get("error.type") == error
     assert (traced.log.requests[-1]["outcome"] == "server_error") is (error is not None)
+
+
+async def test_two_first_requests_in_two_threads_have_a_span_each(traced):
+    """Neither finds the provider without its tracer, which the other one is still being given."""
+    provider, asked = traced.signals.tracers, []
+    second = threading.Event()
+
+    class Slow:
+        def get_tracer(self, *args):
+            asked.append(args)
+            if len(asked) == 1:
+                thread.start()
+                assert second.wait(5)
+            return provider.get_tracer(*args)
+
+    options = LoggerBuilder().with_tracing(tracer_provider=Slow()).options()
+    app = RequestMiddleware(with_telemetry(answering(), options), options.asgi)
+
+    def serve():
+        asyncio.run(Server().run(app, http_scope("/second")))
+        second.set()
+
+    thread = threading.Thread(target=serve)
+    await Server().run(app, http_scope("/first"))
+    thread.join()
+
+    assert [span.attributes["url.path"] for span in traced.signals.server_spans] == ["/second", "/first"]
+
+
+async def test_a_provider_that_makes_no_tracer_costs_nothing_but_spans(traced):
+    """It is asked once, and not for each request."""
+    asked = []
+
+    class Broken:
+        def get_tracer(self, *args):
+            asked.append(args)
+            raise TypeError("no such parameter")
+
+    options = LoggerBuilder().with_tracing(tracer_provider=Broken(), baggage=["tenant"]).options()
+    app = RequestMiddleware(with_telemetry(answering(), options), options.asgi)
+    for _ in range(2):
+        await Server().run(app, with_headers((b"traceparent", TRACEPARENT), (b"baggage", b"tenant=acme")))
+
+    assert len(asked) == 1
+    assert [(event["trace_id"], event["tenant"]) for event in traced.log.events] == [(TRACE, "acme")] * 2

@@ -173,11 +173,15 @@ class Telemetry:
         """Return the tracer of the provider that is in force; None if that is no more than a stand-in."""
         provider = self._given or trace.get_tracer_provider()
         if provider is not self._provider:
-            self._provider = provider
-            self._tracer = None
+            tracer = None
             if is_configured(provider):
-                self._tracer = provider.get_tracer("fapilog", __version__, schema_url=SCHEMA_URL)
+                tracer, failed = attempt(provider.get_tracer, "fapilog", __version__, SCHEMA_URL)
+                if failed is not None:
+                    diagnose("tracing", failed)
                 self._watch(provider)
+            # In this order: a request in the loop of another thread must not find the provider without its tracer.
+            self._tracer, self._provider = tracer, provider
+            return tracer
         return self._tracer
 
     def _watch(self, provider: Any) -> None:

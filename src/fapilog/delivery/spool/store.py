@@ -21,6 +21,8 @@ from fapilog.durable.frames import HEADER_BYTES, VERSION, Slot, frame_size
 _LONGEST_NAME = 80
 _IS_POSIX = os.open in os.supports_dir_fd
 
+_WAITING = ("pending_events", "pending_bytes", "segments")
+
 
 class SpoolFullError(OSError):
     """The quota is used up, and what is there may not be dropped, or a batch is larger than the quota."""
@@ -221,7 +223,10 @@ class SpoolStore:
         with suppress(OSError):
             # Only if nobody else has a directory in it.
             self.root.rmdir()
+        # What stays behind is still there to be told of.
+        left = {name: self._figures[name] for name in _WAITING if name in self._figures}
         self._begin()
+        self._figures = {**self._figures, **left}
 
     def abandon_after_fork(self) -> None:
         """Let go of the parent's files without unlocking them; for the child of a fork. It is closed then."""
