@@ -20,7 +20,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fapilog.diagnostics import attempt, describe
 from fapilog.errors import ConfigError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fapilog.engine.engine import Engine
     from fapilog.metrics.http import HttpDurations
     from fapilog.metrics.points import Family
+    from fapilog.otel.recording import Recording
 
 
 class _State:
@@ -61,8 +62,7 @@ class _State:
     def metrics(self) -> "Publishing":
         # Two threads may come here at once: what the first one made is for both.
         made = _load("fapilog.config.publishing").Publishing(self.engines, self.options)
-        shared: Publishing = vars(self).setdefault("metrics", made)
-        return shared
+        return cast("Publishing", vars(self).setdefault("metrics", made))
 
 
 _state = _State()
@@ -88,8 +88,7 @@ def _implicit_engine() -> "Engine":
     if error is not None:
         engine = build_engine(resolve({}, None, {}))
         engine.diagnostics.report("configuration", f"the environment is passed over: {describe(error)}")
-    built: Engine = engine
-    return built
+    return cast("Engine", engine)
 
 
 def build_engine(options: "Options") -> "Engine":
@@ -117,6 +116,11 @@ def metrics() -> "list[Family]":
 def http_durations() -> "HttpDurations":
     """Return where the durations of requests are counted for Prometheus; the same one as long as the process lives."""
     return _state.metrics.http
+
+
+def recording() -> "Recording":
+    """Return what records into OpenTelemetry's histograms; the same one as long as the process lives."""
+    return _state.metrics.recording
 
 
 def watch_spans(provider: Any, processor: type[Any]) -> None:
@@ -278,8 +282,7 @@ def push_default(engine: "Engine", *, catches: bool = False) -> None:
 
     Args:
         engine: The engine.
-        catches: Whether it stays the default even when a lifespan starts meanwhile; for ``capture_logs``, which sees
-            the events of an application that is started inside its block.
+        catches: Whether it stays the default even when a lifespan starts meanwhile, as ``capture_logs`` needs it.
     """
     with _state.lock:
         place = len(_state.lent)
@@ -298,8 +301,7 @@ def pop_default(engine: "Engine") -> None:
             return
         _state.lent.remove(engine)
         _state.catching.discard(engine)
-        former = _state.lent[-1] if _state.lent else _state.configured or _state.implicit
-        _lead_here(former)
+        _lead_here(_state.lent[-1] if _state.lent else _state.configured or _state.implicit)
 
 
 def _lead_here(engine: "Engine | None") -> None:
@@ -343,8 +345,7 @@ def _configured_engine(preset: str | None, settings: "Settings | None") -> "Engi
 
 def options_of(source: Any, method: str) -> "Options":
     """Return the options of a preset's name, a ``Settings`` value or a builder; the edges may not import ``config``."""
-    options: Options = _load("fapilog.config.resolve").options_of(source, method)
-    return options
+    return cast("Options", _load("fapilog.config.resolve").options_of(source, method))
 
 
 def default_options() -> "Options":
@@ -356,8 +357,7 @@ def default_options() -> "Options":
     with _state.lock:
         engine = _state.lent[-1] if _state.lent else _state.configured or _state.implicit
         known: Options | None = None if engine is None else _state.options.get(engine)
-    resolved: Options = known or _load("fapilog.config.resolve").resolve({})
-    return resolved
+    return known or cast("Options", _load("fapilog.config.resolve").resolve({}))
 
 
 def _load(module: str) -> Any:

@@ -28,15 +28,16 @@ def carry_context(function: Any = None, *, link: bool = False) -> Any:
     Args:
         function: What is to run. Without it, a decorator is returned; it is the context of when that is used.
         link: For work that goes on after the request, or is none of its parts: each call is a new trace, of a span
-            named after the function and linked to the span that is active now; see :class:`fapilog.span_link`.
+            named after the function and linked to the span that is active now; see :class:`fapilog.span_link`. A
+            function that was made by ``span_link`` is one already.
     """
     if function is None:
         return partial(carry_context, link=link)
     if not link:
         return _carried(function)
-    from fapilog.otel.links import span_link  # noqa: PLC0415 - `import fapilog` stays cheap
+    from fapilog.otel.links import links_itself, span_link  # noqa: PLC0415 - `import fapilog` stays cheap
 
-    return _carried(span_link()(function))
+    return _carried(function if links_itself(function) else span_link()(function))
 
 
 def _carried(function: Callable[P, T]) -> Callable[P, T]:

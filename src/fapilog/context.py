@@ -30,6 +30,7 @@ _SUPPRESSION_KEYS = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENT
 """Where ``opentelemetry.context`` keeps the names under which newer instrumentations look for the same."""
 _MOST_ERRORS = 8
 _MOST_RECORDED = 64
+_MOST_WORDS = 1_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -45,7 +46,8 @@ class SpanNotes:
     Attributes:
         levels: How many events were logged at each level number.
         errors: Exceptions that were logged at ERROR or above, with the time; at most eight.
-        recorded: Type and message of the exceptions that are on a span already; at most 64.
+        recorded: Type and the first 1 000 characters of the message of the exceptions that are on a span already; at
+            most 64.
     """
 
     __slots__ = ("_told", "errors", "levels", "recorded")
@@ -73,7 +75,8 @@ class SpanNotes:
     def note_recorded(self, key: tuple[str, str]) -> None:
         """Note that an exception is on a span."""
         if len(self.recorded) < _MOST_RECORDED:
-            self.recorded.add(key)
+            kind, message = key
+            self.recorded.add((kind, message[:_MOST_WORDS]))
 
 
 class RequestContext:

@@ -240,6 +240,22 @@ def test_in_a_request_the_span_is_made_where_the_requests_is(signals: Signals) -
     assert len(signals.spans) == 1
 
 
+def test_carried_linked_work_is_one_trace(signals: Signals, logs: CapturedLogs) -> None:
+    """What was made by ``span_link`` is linked to the span of when it was carried, without one in between."""
+
+    @span_link("mail", tracer_provider=signals.tracers)
+    def send() -> None:
+        logger.info("sent")
+
+    with active(signals) as cause:
+        carried = carry_context(send, link=True)
+    carried()
+
+    assert sorted(span.name for span in signals.spans) == ["mail", "request"]
+    [event] = logs.events
+    assert event["linked_span_id"] == f"{cause.get_span_context().span_id:016x}"
+
+
 def test_where_exceptions_are_logs_the_span_has_its_status_alone(
     signals: Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

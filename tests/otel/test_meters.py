@@ -38,9 +38,11 @@ from fapilog.metrics.catalogue import (
 )
 from fapilog.metrics.points import Counts, Family, Point
 from fapilog.otel.meters import SCHEMA_URL, HttpRecorder, Instruments, Round
+from fapilog.otel.recording import Recording
 from fapilog.testing import FakeClock
 from tests.engine.sinks import Keeping
 
+RECORDING = Recording()
 DELTA = AggregationTemporality.DELTA
 OBSERVED = [metric for metric in ENGINE_METRICS if metric.kind != "histogram"]
 Points = dict[frozenset[tuple[str, Any]], Any]
@@ -95,7 +97,7 @@ class Rising:
 def test_a_collection_reads_the_figures_once() -> None:
     """Sixteen instruments ask, and all get figures of one and the same moment."""
     source, reader = Rising(), InMemoryMetricReader()
-    Instruments(provider_with(reader), source)
+    Instruments(provider_with(reader), source, RECORDING)
     assert source.asked == 0
 
     for collection in (1, 2, 3):
@@ -109,7 +111,7 @@ def test_a_collection_reads_the_figures_once() -> None:
 def test_two_readers_each_get_the_figures_of_their_own_collection() -> None:
     """A Prometheus reader and a periodic one do not eat each other's figures."""
     source, readers = Rising(), (InMemoryMetricReader(), InMemoryMetricReader())
-    Instruments(provider_with(*readers), source)
+    Instruments(provider_with(*readers), source, RECORDING)
 
     for collection in range(1, 7):
         found = points_in(readers[collection % 2].get_metrics_data())
@@ -170,7 +172,7 @@ def test_a_family_that_is_missing_is_no_reason_to_read_again() -> None:
         return [(QUEUE_DEPTH, [Point(("root",), 3)])]
 
     reader = InMemoryMetricReader()
-    Instruments(provider_with(reader), source)
+    Instruments(provider_with(reader), source, RECORDING)
 
     assert set(points_in(reader.get_metrics_data())) == {QUEUE_DEPTH.name}
     assert len(asked) == 1
@@ -179,7 +181,7 @@ def test_a_family_that_is_missing_is_no_reason_to_read_again() -> None:
 def test_an_empty_label_is_no_attribute() -> None:
     """What does not apply is absent, as the conventions have it."""
     reader = InMemoryMetricReader()
-    Instruments(provider_with(reader), lambda: [(LOSSES, [Point(("root", "dropped", ""), 2)])])
+    Instruments(provider_with(reader), lambda: [(LOSSES, [Point(("root", "dropped", ""), 2)])], RECORDING)
 
     found = values_in(reader.get_metrics_data(), LOSSES)
 
@@ -189,7 +191,7 @@ def test_an_empty_label_is_no_attribute() -> None:
 def test_instruments_say_what_they_are() -> None:
     """Name, unit, help and kind are the catalogue's, under one meter with version and schema."""
     reader = InMemoryMetricReader()
-    instruments = Instruments(provider_with(reader), Rising())
+    instruments = Instruments(provider_with(reader), Rising(), RECORDING)
     instruments.deliveries_of("root")("sink", 0.1, 1)
     data = reader.get_metrics_data()
     assert data is not None
@@ -289,7 +291,7 @@ def test_a_periodic_reader_exports_totals_or_differences(
 def test_the_duration_of_a_request_leads_to_its_trace() -> None:
     """The exemplar has the ids of the request's span, given by context, and the buckets are the advised ones."""
     reader = InMemoryMetricReader()
-    recorder = HttpRecorder(provider_with(reader))
+    recorder = HttpRecorder(provider_with(reader), RECORDING)
     span = TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("GET /orders")
     attributes: dict[str, str | int] = {"http.request.method": "GET", "http.response.status_code": 200}
 
@@ -306,7 +308,7 @@ def test_two_recorders_of_one_provider_count_into_one_histogram() -> None:
     """P49: two applications in one process, one metric."""
     reader = InMemoryMetricReader()
     provider = provider_with(reader)
-    for recorder in (HttpRecorder(provider), HttpRecorder(provider)):
+    for recorder in (HttpRecorder(provider, RECORDING), HttpRecorder(provider, RECORDING)):
         recorder.record(0.3, {"http.request.method": "GET"})
 
     (point,) = points_in(reader.get_metrics_data())[HTTP_DURATION.name].values()
@@ -318,8 +320,8 @@ def test_without_an_sdk_nothing_is_read() -> None:
     """With the no-op provider, and with the global one that nobody has set, the figures cost nothing."""
     source = Rising()
     for provider in (metrics.NoOpMeterProvider(), None):
-        Instruments(provider, source).deliveries_of("root")("sink", 0.1, 5)
-        HttpRecorder(provider).record(0.1, {})
+        Instruments(provider, source, RECORDING).deliveries_of("root")("sink", 0.1, 5)
+        HttpRecorder(provider, RECORDING).record(0.1, {})
 
     assert source.asked == 0
 
@@ -406,7 +408,13 @@ tell("parent")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_the_figures_of_a_forked_child_are_its_own() -> None:
     """The parent's events and requests are not counted by each of its workers again."""
-    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
     assert (done.stderr, done.stdout) == ("", "parent [3] 1\nchild [1] 0\nparent [3] 1\n")
 

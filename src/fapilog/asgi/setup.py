@@ -48,7 +48,7 @@ def with_telemetry(app: App, options: Any, route_of: RouteOf = route_of) -> App:
         return app
     durations = None
     if options.metrics is not None:
-        recorder = HttpRecorder(options.meter_provider) if options.metrics.otel else None
+        recorder = HttpRecorder(options.meter_provider, _runtime.recording()) if options.metrics.otel else None
         durations = Durations(_runtime.http_durations(), recorder)
     return Telemetry(app, options.tracing, options.tracer_provider, durations, HeaderReader(options.asgi), route_of)
 

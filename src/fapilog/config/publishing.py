@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fapilog.config.options import Options
 from fapilog.errors import ConfigError
 from fapilog.metrics.process import Measured, ProcessMetrics
+from fapilog.otel.recording import Recording
 
 if TYPE_CHECKING:
     from fapilog.otel.meters import Instruments
@@ -25,11 +26,15 @@ class Publishing(ProcessMetrics):
     Args:
         engines: Those that count at all.
         options: What each was built with.
+
+    Attributes:
+        recording: Records what goes into OpenTelemetry's histograms.
     """
 
     def __init__(self, engines: Container[Measured], options: Mapping[Any, Options]) -> None:
         """Publish nothing yet."""
         super().__init__(engines, options)
+        self.recording = Recording()
         self._registered = False
         self._global: Instruments | None = None
         self._others: weakref.WeakKeyDictionary[Any, Instruments] = weakref.WeakKeyDictionary()
@@ -72,13 +77,13 @@ class Publishing(ProcessMetrics):
 
         if provider is None:
             if self._global is None:
-                self._global = Instruments(None, partial(self.of_engines, partial(shows, _none)))
+                self._global = Instruments(None, partial(self.of_engines, partial(shows, _none)), self.recording)
             return self._global
         found = self._others.get(provider)
         if found is None:
             # The provider keeps the callbacks; they must not keep the provider, or nothing of it would ever go.
             ours = partial(shows, weakref.ref(provider))
-            found = self._others[provider] = Instruments(provider, partial(self.of_engines, ours))
+            found = self._others[provider] = Instruments(provider, partial(self.of_engines, ours), self.recording)
         return found
 
 

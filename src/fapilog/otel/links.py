@@ -43,6 +43,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _SCOPE = "fapilog"
 _UNNAMED = "linked work"
+_MARK = "__fapilog_linked__"
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 _FLAGS = re.compile(r"[0-9a-f]{2}")
@@ -141,14 +142,14 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
                 with new():
                     return await cast("Any", function(*args, **kwargs))
 
-            return cast("Callable[P, T]", linked_coroutine)
+            return cast("Callable[P, T]", _marked(linked_coroutine))
 
         @wraps(function)
         def linked(*args: P.args, **kwargs: P.kwargs) -> T:
             with new():
                 return function(*args, **kwargs)
 
-        return linked
+        return cast("Callable[P, T]", _marked(linked))
 
     def _started(self, cause: SpanContext | None) -> Span:
         # A context without a span makes a root of it; the rest of it, such as the baggage, is there to be looked at.
@@ -158,6 +159,16 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
             attributes=self._attributes,
             links=None if cause is None else [Link(cause)],
         )
+
+
+def links_itself(function: Any) -> bool:
+    """Tell whether a function was made by :class:`span_link`: a call of it is a trace of its own already."""
+    return getattr(function, _MARK, False) is True
+
+
+def _marked(function: Callable[..., Any]) -> Any:
+    setattr(function, _MARK, True)
+    return function
 
 
 def tracer_of(provider: TracerProvider | None) -> Tracer:

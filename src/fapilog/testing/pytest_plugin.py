@@ -24,6 +24,8 @@ from fapilog.testing.capture import CapturedLogs, capture_logs
 _LOOK_SECONDS = 0.001
 _JOIN_SECONDS = 5.0
 _FIXTURE = "fapilog_no_strays"
+_OF_THE_PROCESS = "fapilog-metrics"
+"""The thread of ``fapilog.otel.recording``."""
 
 
 @pytest.fixture
@@ -71,7 +73,11 @@ def _loop_of(item: pytest.Item) -> asyncio.AbstractEventLoop | None:
 
 
 def _still_running(threads: set[threading.Thread]) -> list[threading.Thread]:
-    """Give threads that are about to end the time to do so; daemon threads of fapilog end with a drain."""
+    """Give threads that are about to end the time to do so; daemon threads of fapilog end with a drain.
+
+    Only that which records metrics belongs to the process, not to what the test has started.
+    """
+    threads = {thread for thread in threads if thread.name != _OF_THE_PROCESS}
     deadline = time.monotonic() + _JOIN_SECONDS
     for thread in threads:
         # One that is just being started cannot be joined yet.

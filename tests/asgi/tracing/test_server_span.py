@@ -9,7 +9,10 @@ from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import NoOpTracerProvider, StatusCode
+from opentelemetry.trace import NonRecordingSpan, NoOpTracerProvider, SpanContext, StatusCode
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from fapilog import LoggerBuilder, bind_context, get_logger
 from fapilog.asgi import FapilogMiddleware
@@ -492,3 +495,70 @@ async def test_a_provider_that_makes_no_tracer_costs_nothing_but_spans(traced):
 
     assert len(asked) == 1
     assert [(event["trace_id"], event["tenant"]) for event in traced.log.events] == [(TRACE, "acme")] * 2
+
+
+async def test_what_a_background_task_logs_is_not_counted_whatever_the_status(traced):
+    """From 500 on the span is held open behind the answer, as the application may still raise; its counts are not."""
+    log = get_logger("app")
+
+    async def app(scope, receive, send):
+        log.error("before")
+        await reply(send, 503)
+        log.error("background")
+
+    await traced.serve(app)
+
+    assert traced.attributes["fapilog.log.count.error"] == 1
+    assert traced.attributes["error.type"] == "503"
+
+
+async def test_a_name_that_the_application_gives_it_stays(traced):
+    """The route is an attribute all the same."""
+
+    async def app(scope, receive, send):
+        trace.get_current_span().update_name("checkout")
+        await reply(send)
+
+    await traced.serve(route(app, "/things/{thing}"))
+
+    assert (traced.span.name, traced.attributes["http.route"]) == ("checkout", "/things/{thing}")
+
+
+async def test_the_error_page_for_a_client_that_has_left_is_no_error(traced):
+    """P16: as when it breaks off its upload, and the framework answers and raises ``ClientDisconnect``."""
+
+    async def upload(request):
+        await request.body()
+
+    app = Starlette(routes=[Route("/things/{thing}", upload, methods=["POST"])])
+    server = Server({"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"})
+
+    with pytest.raises(ClientDisconnect):
+        await server.run(traced.wrap(app), http_scope(method="POST"))
+
+    assert server.sent[0]["status"] == 500
+    assert traced.log.request["outcome"] == "client_disconnected"
+    assert traced.span.status.status_code is StatusCode.UNSET
+    assert not {"http.response.status_code", "error.type"} & traced.attributes.keys()
+
+
+async def test_a_span_that_raises_leaves_nothing_behind(traced):
+    """What was current before is so again, and the application hears nothing of it."""
+
+    class Raising(NonRecordingSpan):
+        def is_recording(self):
+            raise RuntimeError("recording?")
+
+    class Broken:
+        def get_tracer(self, *args):
+            return self
+
+        def start_span(self, *args):
+            return Raising(SpanContext(1, 2, is_remote=False))
+
+    options = LoggerBuilder().with_tracing(tracer_provider=Broken()).options()
+    server = Server()
+    await server.run(RequestMiddleware(with_telemetry(answering(), options), options.asgi), http_scope())
+
+    assert server.sent[0]["status"] == 200
+    assert otel_context.get_current() == {}

@@ -79,7 +79,10 @@ async def test_nothing_is_delivered_after_it_was_given_up(server):
 
 @pytest.mark.asyncio
 async def test_brokers_that_hang_are_given_up(server):
-    """Brokers that answer after the timeout end the write in time, and the next one has a new producer."""
+    """Brokers that answer after the timeout end the write in time, and the next one is taken.
+
+    By a new producer if we gave up first, by the same one if librdkafka did: both have the same time.
+    """
     async with opened(server.servers, timeout="1s") as sink:
         await sink.write(events_batch(1))
         server.slow(3000)
@@ -87,7 +90,6 @@ async def test_brokers_that_hang_are_given_up(server):
         server.slow(0)
         await _until_taken(sink, events_batch(1, start=6))
 
-    assert sink.figures["producers"] > 1
     assert error.retryable
     assert "did not acknowledge in time" in str(error)
 

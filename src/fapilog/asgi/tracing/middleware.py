@@ -94,11 +94,15 @@ class Telemetry:
         if scope["type"] not in _KINDS or TRACED in scope or MARK not in scope:
             await self.app(scope, receive, send)
             return
-        request, failed = attempt(self._begin, scope)
+        request, failed = attempt(self._noticed, scope)
         if failed is not None:
             diagnose("tracing", failed)
             await self.app(scope, receive, send)
             return
+        _, failed = attempt(self._begin, request)
+        if failed is not None:
+            # What was begun of it is taken back when the request is over.
+            diagnose("tracing", failed)
         error: BaseException | None = None
         try:
             await self.app(scope, _watched_receive(request, receive), _watched_send(request, send))
@@ -111,10 +115,14 @@ class Telemetry:
                 diagnose("tracing", failed)
             error = None
 
-    def _begin(self, scope: Any) -> TracedRequest:
+    def _noticed(self, scope: Any) -> TracedRequest:
         request = TracedRequest(self._tools, scope, scope[MARK], method_of(scope, self._methods))
-        found = outside(scope)
         scope[TRACED] = request
+        return request
+
+    def _begin(self, request: TracedRequest) -> None:
+        scope = request.scope
+        found = outside(scope)
         # Asked before routing, which may put a mounted application in the place of the one that measures.
         request.measured = fastapi_measures(scope.get("app")) or (
             found is not None and FASTAPI_KEY not in scope and self._tools.conventions.stable_http
@@ -132,7 +140,6 @@ class Telemetry:
                 self._bind_baggage(scope, propagation.context(propagation.read(scope["headers"])))
         elif propagation is not None:
             self._open(request, scope, propagation)
-        return request
 
     def _open(self, request: TracedRequest, scope: Any, propagation: Propagation) -> None:
         """Make what the headers carry the current context, with a span of ours in it if somebody makes spans."""

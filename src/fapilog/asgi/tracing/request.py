@@ -79,6 +79,7 @@ class TracedRequest:
     _token: Token[Any] | None = None
     _send_error: OSError | None = None
     _answered: BaseException | None = None
+    _taken: tuple[dict[int, int], list[tuple[BaseException, int]]] | None = None
 
     def __init__(self, tools: Tools, scope: Any, context: RequestContext, method: str) -> None:
         """Open nothing yet."""
@@ -156,9 +157,14 @@ class TracedRequest:
     def sent_last(self) -> None:
         """Note that the answer is out; end the span, unless the application may still raise what it has answered."""
         self.ended, self._ended_ns = perf_counter(), time_ns()
-        if self._ours and self.status is not None and self.status < _SERVER_ERROR:
+        if not self._ours or self.status is None:
+            return
+        if self.status < _SERVER_ERROR:
             self._tell(None)
             self._end()
+        elif self._notes is not None:
+            # What a background task logs is no part of it here either.
+            self._taken = self._notes.take()
 
     def not_sent(self, error: OSError) -> None:
         """Note that the client has gone."""
@@ -185,7 +191,7 @@ class TracedRequest:
     def _leave(self) -> None:
         if self._notes is not None:
             self._notes.take()
-        self._answered = self._send_error = None
+        self._answered = self._send_error = self._taken = None
         token, self._token = self._token, None
         if token is not None and current.get().request is self._context:
             # Else it is finished in another context than it began in, by a garbage collector or a foreign event loop:
@@ -206,7 +212,9 @@ class TracedRequest:
             if message.get("code") in SERVER_CODES:
                 self.error_type = str(message["code"])
         else:
-            self.status = message["status"]
+            if not self._gone:
+                # An error page for a client that has left reaches nobody, and is no 5xx.
+                self.status = message["status"]
             self._has_trailers = bool(message.get("trailers", False))
             self._answered = self._error_answered()
 
@@ -234,7 +242,7 @@ class TracedRequest:
             return
         self._told = True
         # What is logged from here on is no part of it.
-        levels, logged = notes.take()
+        levels, logged = self._taken or notes.take()
         attributes: dict[str, Any] = {
             f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count for number, count in levels.items()
         }
@@ -251,7 +259,9 @@ class TracedRequest:
         route = self._tools.route_of(self.scope)
         if route is not None:
             attributes["http.route"] = route
-            span.update_name(f"{self.span_name} {route}")
+            if getattr(span, "name", self.span_name) == self.span_name:
+                # Else the application has given it another one.
+                span.update_name(f"{self.span_name} {route}")
         if self.status is not None:
             attributes["http.response.status_code"] = self.status
         if self._tools.conventions.former_names:
