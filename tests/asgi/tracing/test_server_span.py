@@ -112,6 +112,21 @@ async def test_counts_are_by_level_and_of_this_request_alone(traced):
     }  # fmt: skip
 
 
+async def test_levels_without_a_name_are_counted_together(traced):
+    """A span has room for 128 attributes, and the first ones go."""
+    log = get_logger("app")
+
+    async def app(scope, receive, send):
+        for level in range(21, 30):
+            log.log(level, "x")
+        await reply(send)
+
+    await traced.serve(app)
+
+    counts = {key: value for key, value in traced.attributes.items() if key.startswith("fapilog.log.")}
+    assert counts == {"fapilog.log.count.other": 9}
+
+
 async def test_it_has_the_id_that_the_answer_names(traced):
     """Also if the application has bound another one."""
 

@@ -83,8 +83,7 @@ class Telemetry:
         self._methods = known_methods()
         self._propagation = Propagation(_HEADERS) if self._opens else None
         self._inside = Inside(app, _tell_request)
-        levels = _runtime.origin("root").queue.levels
-        self._tools = Tools(conventions(os.environ), levels.name, _scrub, _checked(route_of), self._opens)
+        self._tools = Tools(conventions(os.environ), _level_name, _scrub, _checked(route_of), self._opens)
         self._provider: Any = None
         self._watched: Any = None
         self._tracer: Tracer | None = None
@@ -246,6 +245,12 @@ def _tell_request(span: Span, scope: dict[str, Any]) -> None:
         _, failed = attempt(request.adopt, Found(span, reports=True))
         if failed is not None:
             diagnose("tracing", failed)
+
+
+def _level_name(number: int) -> str:
+    """Return a level's name in lower case; all without one are ``other``, for a span has room for few attributes."""
+    name = _runtime.origin("root").queue.levels.name(number)
+    return name.lower() if name != f"LEVEL_{number}" else "other"
 
 
 def _suppressed() -> bool:

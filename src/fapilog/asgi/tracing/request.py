@@ -37,7 +37,7 @@ class Tools(NamedTuple):
 
     Attributes:
         conventions: Which semantic conventions are in force.
-        level_name: Returns the name of a level number.
+        level_name: Returns what the number of a level is called in a span's attributes.
         scrub: Takes the secrets out of a text.
         route_of: Returns the route template of a scope, or None; never raises.
         tells: Whether spans are told anything; not so where only the duration is measured.
@@ -243,9 +243,10 @@ class TracedRequest:
         self._told = True
         # What is logged from here on is no part of it.
         levels, logged = self._taken or notes.take()
-        attributes: dict[str, Any] = {
-            f"{LOG_COUNT}{self._tools.level_name(number).lower()}": count for number, count in levels.items()
-        }
+        attributes: dict[str, Any] = {}
+        for number, count in levels.items():
+            name = LOG_COUNT + self._tools.level_name(number)
+            attributes[name] = attributes.get(name, 0) + count
         if self._request_id is not None:
             attributes[REQUEST_ID] = answered_id(self._request_id, self._context)
         if self._ours:
