@@ -30,9 +30,16 @@ def carry_context(function: Any = None, *, link: bool = False) -> Any:
         link: For work that goes on after the request, or is none of its parts: each call is a new trace, of a span
             named after the function and linked to the span that is active now; see :class:`fapilog.span_link`. A
             function that was made by ``span_link`` is one already.
+
+    Raises:
+        TypeError: If the function cannot be called, such as a coroutine.
     """
     if function is None:
         return partial(carry_context, link=link)
+    if not callable(function):
+        # Here, and not in the pool: a coroutine, say, was made by a call that should have been left to us.
+        message = f"carry_context(function) is {type(function).__name__}, which cannot be called"
+        raise TypeError(message)
     if not link:
         return _carried(function)
     from fapilog.otel.links import links_itself, span_link  # noqa: PLC0415 - `import fapilog` stays cheap

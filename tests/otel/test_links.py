@@ -194,6 +194,15 @@ def test_a_decorator_without_parentheses_is_a_mistake() -> None:
         span_link(print)  # type: ignore[arg-type]
 
 
+def test_wrong_input_is_told_at_once() -> None:
+    """Not in the pool that it is given to."""
+    with pytest.raises(TypeError, match="not a provider"):
+        span_link("x", tracer_provider=TracerProvider)  # type: ignore[arg-type]
+    for wrong in (3, "function"):
+        with pytest.raises(TypeError, match="cannot be called"):
+            carry_context(wrong, link=True)  # type: ignore[call-overload]
+
+
 def test_an_exception_is_on_the_span_once(signals: Signals, logs: CapturedLogs) -> None:
     """With status and type; the request knows of it, so that its own span does not have it again."""
     with request() as context, pytest.raises(ValueError, match="boom"):
@@ -248,7 +257,7 @@ def test_carried_linked_work_is_one_trace(signals: Signals, logs: CapturedLogs) 
         logger.info("sent")
 
     with active(signals) as cause:
-        carried = carry_context(send, link=True)
+        carried = carry_context(functools.partial(send), link=True)
     carried()
 
     assert sorted(span.name for span in signals.spans) == ["mail", "request"]

@@ -90,10 +90,15 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
         """Start nothing.
 
         Raises:
-            TypeError: If the name is no text, as in ``@span_link`` without parentheses.
+            TypeError: If the name is no text, as in ``@span_link`` without parentheses, or the provider makes no tracers.
         """
         if name is not None and not isinstance(name, str):
             message = f"span_link(name) is {type(name).__name__}, not str; a decorator is written @span_link()"
+            raise TypeError(message)
+        if tracer_provider is not None and (
+            isinstance(tracer_provider, type) or not callable(getattr(tracer_provider, "get_tracer", None))
+        ):
+            message = f"span_link(tracer_provider) is {type(tracer_provider).__name__}, not a provider of tracers"
             raise TypeError(message)
         self._name = name
         self._attributes = None if attributes is None else dict(attributes)
@@ -163,6 +168,8 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
 
 def links_itself(function: Any) -> bool:
     """Tell whether a function was made by :class:`span_link`: a call of it is a trace of its own already."""
+    while isinstance(function, partial):
+        function = function.func
     return getattr(function, _MARK, False) is True
 
 
