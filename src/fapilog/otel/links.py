@@ -90,7 +90,7 @@ class span_link:  # noqa: N801 - used like a function, as in contextlib
         """Start nothing.
 
         Raises:
-            TypeError: If the name is no text, as in ``@span_link`` without parentheses, or the provider makes no tracers.
+            TypeError: If the name is no text, as in ``@span_link`` without parentheses, or the provider is none.
         """
         if name is not None and not isinstance(name, str):
             message = f"span_link(name) is {type(name).__name__}, not str; a decorator is written @span_link()"
