@@ -48,11 +48,12 @@ def main() -> None:
             figures[scenario.module] = _take_turns(scenario, session)
             sys.stdout.write(f"\n{scenario.title}\n{scenario_table(scenario, figures)}\n")
             sys.stdout.flush()
+        if session.failures:
+            # At once: the page needs all of them, and the rest takes a quarter of an hour.
+            raise SystemExit("failed: " + ", ".join(session.failures))
     about = facts(session.pythons, ROOT, "quick: one short round" if options.quick else "full: medians of some rounds")
     sys.stdout.write(f"\n{about.python} on {about.processor}, {about.cores} cores\n{budget_table(figures)}\n")
     say(f"{time.monotonic() - began:.0f} s")
-    if session.failures:
-        raise SystemExit("failed: " + ", ".join(session.failures))
     whole = not (options.only or options.contender)
     if whole and (options.write or not options.quick):
         PAGE.parent.mkdir(exist_ok=True)

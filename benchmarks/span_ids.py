@@ -14,7 +14,7 @@ from typing import Any
 import fapilog
 from benchmarks.asgi_apps.traced import Nowhere
 from benchmarks.harness import arguments, report, span
-from fapilog.context import RequestContext, SpanNotes
+from fapilog.context import RequestContext, Scope, SpanNotes
 from fapilog.logger import methods
 
 CALLS = 1_000
@@ -22,7 +22,7 @@ LEVEL = 20
 _LINES = (
     "span = queue.current_context().get(queue.span_key)",
     "ids = None if span is None else span.get_span_context()",
-    "notes = request.notes",
+    "notes = scope.notes",
     "if notes is not None:",
     "notes.levels[levelno] += 1",
 )
@@ -38,9 +38,8 @@ def main() -> None:
     logger = fapilog.LoggerBuilder().add_sink(Nowhere()).build()
     logger.info("started")
     queue = logger._origin.queue  # noqa: SLF001 - the call's own way
-    bound = RequestContext({"request_id": "6f1c2a7e9b3d4c5f"})
-    counting = RequestContext({"request_id": "6f1c2a7e9b3d4c5f"})
-    counting.notes = SpanNotes()
+    request = RequestContext({"request_id": "6f1c2a7e9b3d4c5f"})
+    bound, counting = Scope({}, request), Scope({}, request, SpanNotes())
     figures = {
         "absent_ns": _median(queue, bound, blocks, nullcontext),
         "active_ns": _median(queue, bound, blocks, span),
@@ -50,13 +49,13 @@ def main() -> None:
     report(**figures)
 
 
-def _median(queue: Any, request: RequestContext, blocks: int, around: Callable[[], Any]) -> float:
+def _median(queue: Any, scope: Scope, blocks: int, around: Callable[[], Any]) -> float:
     with around():
-        pairs = [(_lookup(queue, request, LEVEL), _nothing(queue, request, LEVEL)) for _ in range(blocks)]
+        pairs = [(_lookup(queue, scope, LEVEL), _nothing(queue, scope, LEVEL)) for _ in range(blocks)]
     return statistics.median(with_it - without for with_it, without in pairs) / CALLS
 
 
-def _lookup(queue: Any, request: Any, levelno: int) -> int:
+def _lookup(queue: Any, scope: Any, levelno: int) -> int:
     began = time.perf_counter_ns()
     for _ in range(CALLS):
         span = queue.current_context().get(queue.span_key)
@@ -64,14 +63,14 @@ def _lookup(queue: Any, request: Any, levelno: int) -> int:
             ids = None if span is None else span.get_span_context()  # noqa: F841 - the call keeps it
         except Exception:  # noqa: BLE001 - costs nothing unless raised, and stands in the call
             raise RuntimeError from None
-        notes = request.notes
+        notes = scope.notes
         if notes is not None:
             notes.levels[levelno] += 1
     return time.perf_counter_ns() - began
 
 
-def _nothing(queue: Any, request: Any, levelno: int) -> int:
-    del queue, request, levelno
+def _nothing(queue: Any, scope: Any, levelno: int) -> int:
+    del queue, scope, levelno
     began = time.perf_counter_ns()
     for _ in range(CALLS):
         pass

@@ -350,8 +350,10 @@ class EventQueue:
             self._drop(record)
 
     def lose(self, reason: str, record: tuple[Any, ...]) -> None:
-        """Count a record as dropped; :attr:`lock` is held."""
+        """Count a record as dropped; :attr:`lock` is held, and a signal handler may come in between two calls."""
+        self.dropped.setdefault(reason, 0)
         self.dropped[reason] += 1
+        self.dropped_levels.setdefault(record[_LEVEL], 0)
         self.dropped_levels[record[_LEVEL]] += 1
 
     def _drop(self, record: tuple[Any, ...]) -> None:

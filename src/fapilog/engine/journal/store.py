@@ -221,9 +221,13 @@ class Journal:
             }
 
     def _refuse(self, size: int) -> None:
-        self.refused[
-            CLOSED if self._owner is None else TOO_LARGE if not FRAME_BYTES < size <= self._span else FULL
-        ] += 1
+        full = TOO_LARGE if not FRAME_BYTES < size <= self._span else FULL
+        self._count_refused(CLOSED if self._owner is None else full)
+
+    def _count_refused(self, reason: str) -> None:
+        # First the key: a counter without it calls Python code to get it, in which a signal handler may log, too.
+        self.refused.setdefault(reason, 0)
+        self.refused[reason] += 1
 
     def _place(self, start: int, size: int) -> tuple[Segment, int, int] | None:
         """Find room for a record whose reserved positions cannot be used as they are."""
@@ -240,7 +244,7 @@ class Journal:
                     return segment, start, at
                 start = self._move_on(start, size, (index + 1) * self._span)
             self._frontier.pass_over(start, start + size)
-            self.refused[CLOSED if self._owner is None else FULL] += 1
+            self._count_refused(CLOSED if self._owner is None else FULL)
             return None
 
     def _move_on(self, start: int, size: int, boundary: int) -> int:
