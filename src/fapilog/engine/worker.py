@@ -134,6 +134,9 @@ class Worker:
         if self._journaling is not None:
             # What was settled last is not to be found again, however the process ends from here on.
             self._journaling.tend(self._queue)
+        # asyncio.run would start a thread to shut the executor down, which has nothing to shut down; some versions of
+        # CPython (3.12.1) refuse one at the interpreter's exit. Loops of others may not have it by this name.
+        attempt(setattr, self._loop, "_default_executor", None)
 
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
