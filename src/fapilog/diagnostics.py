@@ -164,6 +164,12 @@ def type_name(value: object) -> str:
     return str(_TYPE_NAME(type(value)))
 
 
+def class_name(error: BaseException) -> str:
+    """Return the name of an exception's class with its module, unless that is the built-in one."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _to_stderr(line: str) -> None:
     """Write without the interpreter's buffers and locks: a fork or a finalising interpreter may hold them."""
     stream = sys.stderr

@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from fapilog.coerce import MAX_REPR, cut_text, to_text
-from fapilog.diagnostics import attempt
+from fapilog.diagnostics import attempt, class_name
 
 MAX_EXCEPTIONS = 30
 MAX_FRAMES = 60
@@ -30,10 +30,7 @@ class CapturedError:
 
     def __init__(self, error: BaseException, traceback: TracebackType | None) -> None:
         """Read what will not be the same later; see :func:`capture_exception` for the chain."""
-        kind = type(error)
-        self.type_name = (
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
+        self.type_name = class_name(error)
         self.message = cut_text(to_text(error), _MESSAGE_LIMIT)
         notes = getattr(error, "__notes__", None)
         self.notes = [cut_text(to_text(note), MAX_REPR) for note in notes] if isinstance(notes, list) else []

@@ -21,10 +21,9 @@ from opentelemetry.trace import (
     TracerProvider,
 )
 
-from fapilog.diagnostics import attempt
+from fapilog.diagnostics import attempt, class_name
 from fapilog.errors import SinkError
 from fapilog.otel.links import flags_of, names_span, span_context_of, tracer_of
-from fapilog.otel.semconv import error_type
 from fapilog.protocols import Batch
 
 MOST_LINKS = 128
@@ -101,7 +100,7 @@ class _Delivery:
         named = error.failed_indexes if isinstance(error, SinkError) else None
         failed = self._events if named is None else len(named)
         self._span.set_attribute(FAILED, failed)
-        self._span.set_attribute("error.type", error.reason if isinstance(error, SinkError) else error_type(error))
+        self._span.set_attribute("error.type", error.reason if isinstance(error, SinkError) else class_name(error))
         self._span.set_status(Status(StatusCode.ERROR, f"{failed} of {self._events} events not delivered"))
 
 

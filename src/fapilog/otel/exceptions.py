@@ -13,8 +13,7 @@ from opentelemetry.trace import Span
 
 from fapilog.coerce import to_text
 from fapilog.context import SpanNotes, current
-from fapilog.diagnostics import head_of
-from fapilog.otel.semconv import error_type
+from fapilog.diagnostics import class_name, head_of
 
 # Redacting takes its time, 0.4 µs a character at worst, and an exception may hold what a client has sent.
 _MOST_MESSAGE, _MOST_STACK = 2_000, 10_000
@@ -60,7 +59,7 @@ class RecordedExceptions:
 
 def key_of(error: BaseException) -> Key:
     """Return what tells this exception on a span."""
-    return error_type(error), to_text(error)
+    return class_name(error), to_text(error)
 
 
 def _last_lines(text: str, limit: int) -> str:

@@ -34,10 +34,10 @@ from opentelemetry.util.types import AttributeValue
 
 from fapilog._version import __version__
 from fapilog.context import SpanNotes, context_scope, current, is_coroutine_function, note_for
-from fapilog.diagnostics import attempt
+from fapilog.diagnostics import attempt, class_name
 from fapilog.event import IDENTITY_KEYS
 from fapilog.otel.exceptions import record_once
-from fapilog.otel.semconv import conventions, error_type
+from fapilog.otel.semconv import SCHEMA_URL, conventions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -180,7 +180,7 @@ def _marked(function: Callable[..., Any]) -> Any:
 
 def tracer_of(provider: TracerProvider | None) -> Tracer:
     """Return our tracer of a provider, or of the one that is the global one now."""
-    return (get_tracer_provider() if provider is None else provider).get_tracer(_SCOPE, __version__)
+    return (get_tracer_provider() if provider is None else provider).get_tracer(_SCOPE, __version__, SCHEMA_URL)
 
 
 def span_context_of(ids: Mapping[str, Any], *, is_remote: bool) -> SpanContext | None:
@@ -230,7 +230,7 @@ def _new_context(cause: SpanContext | None) -> SpanContext:
 def _tell(span: Span, notes: SpanNotes, error: Exception | None) -> None:
     """Put on a span what was logged as an error in it, and that it failed, by the conventions in force."""
     if error is not None:
-        span.set_attribute("error.type", error_type(error))
+        span.set_attribute("error.type", class_name(error))
         span.set_status(Status(StatusCode.ERROR))
     _, logged = notes.take()
     if conventions(os.environ).exceptions_on_spans:

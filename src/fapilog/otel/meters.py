@@ -21,8 +21,8 @@ from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.metrics.catalogue import BATCH_SIZE, DELIVERY, ENGINE_METRICS, HTTP_DURATION, Metric
 from fapilog.metrics.points import Counts, Family, Point
 from fapilog.otel.recording import Recording
+from fapilog.otel.semconv import SCHEMA_URL
 
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 LOST = "fapilog.measurements.lost"
 _ROUND_SECONDS = 1.0
 _NOTHING: Mapping[str, Sequence[Point]] = {metric.name: () for metric in ENGINE_METRICS}

@@ -61,9 +61,3 @@ def with_former_names(attributes: Mapping[str, Any]) -> dict[str, Any]:
         query = attributes.get("url.query")
         former["http.target"] = f"{attributes['url.path']}?{query}" if query else attributes["url.path"]
     return {**attributes, **former}
-
-
-def error_type(error: BaseException) -> str:
-    """Return an exception's ``error.type`` and ``exception.type``: its class with the module, unless built in."""
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

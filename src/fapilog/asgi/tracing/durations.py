@@ -32,12 +32,12 @@ class Durations:
         self._counted = counted
         self._recorder = recorder
 
-    def record(self, request: TracedRequest, route: str | None) -> None:
+    def record(self, request: TracedRequest) -> None:
         """Record a request that is over."""
         if request.measured or fastapi_measures(request.scope.get("app")):
             return
         seconds = (request.ended or perf_counter()) - request.started
-        labels = _labels(request, route)
+        labels = _labels(request)
         span = request.span
         ids = None if span is None else span.get_span_context()
         exemplar = None
@@ -50,14 +50,14 @@ class Durations:
             self._recorder.record(seconds, attributes, within)
 
 
-def _labels(request: TracedRequest, route: str | None) -> tuple[str | int, ...]:
+def _labels(request: TracedRequest) -> tuple[str | int, ...]:
     """Return the values of ``HTTP_LABELS``; what a request does not have is empty. None of them is the client's."""
     scope: Any = request.scope
     scheme, version = scope.get("scheme", "http"), scope.get("http_version")
     return (
         request.method,
         scheme if scheme in ("http", "https") else "_OTHER",
-        route or "",
+        request.route or "",
         "" if request.status is None else request.status,
         request.error_type or "",
         # Some servers pass on any digits that a client writes.

@@ -7,6 +7,7 @@ RequestMiddleware ─► Telemetry ─► application
 
 import os
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -14,7 +15,6 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from fapilog import _runtime
-from fapilog._version import __version__
 from fapilog.asgi.access import diagnose
 from fapilog.asgi.exchange import MARK
 from fapilog.asgi.headers import HeaderReader
@@ -36,8 +36,9 @@ from fapilog.asgi.tracing.request import Tools, TracedRequest
 from fapilog.asgi.types import App, Receive, Scope, Send
 from fapilog.diagnostics import attempt
 from fapilog.otel.exceptions import RecordedExceptions
+from fapilog.otel.links import tracer_of
 from fapilog.otel.options import TracingOptions
-from fapilog.otel.semconv import SCHEMA_URL, conventions, with_former_names
+from fapilog.otel.semconv import conventions, with_former_names
 
 TRACED = "fapilog.traced"
 _KINDS = frozenset(("http", "websocket"))
@@ -75,15 +76,15 @@ class Telemetry:
         """
         self.app = app
         self._tracing = tracing or TracingOptions()
-        self._opens = tracing is not None
         self._given = provider
         self._durations = durations
         self._headers = headers
         self._skipped = Paths(self._tracing.skip_paths)
         self._methods = known_methods()
-        self._propagation = Propagation(_HEADERS) if self._opens else None
+        # None where there is nothing to do with spans.
+        self._propagation = None if tracing is None else Propagation(_HEADERS)
         self._inside = Inside(app, _tell_request)
-        self._tools = Tools(conventions(os.environ), _level_name, _scrub, _checked(route_of), self._opens)
+        self._tools = Tools(conventions(os.environ), _level_name, _scrub, _checked(route_of), tracing is not None)
         self._provider: Any = None
         self._watched: Any = None
         self._tracer: Tracer | None = None
@@ -93,26 +94,14 @@ class Telemetry:
         if scope["type"] not in _KINDS or TRACED in scope or MARK not in scope:
             await self.app(scope, receive, send)
             return
-        request, failed = attempt(self._noticed, scope)
-        if failed is not None:
-            diagnose("tracing", failed)
+        request = _tried(self._noticed, scope)
+        if request is None:
             await self.app(scope, receive, send)
             return
-        _, failed = attempt(self._begin, request)
-        if failed is not None:
-            # What was begun of it is taken back when the request is over.
-            diagnose("tracing", failed)
-        error: BaseException | None = None
-        try:
+        with _Watch(self._finish, request):
+            # If this fails, what was begun of it is taken back when the request is over.
+            _tried(self._begin, request)
             await self.app(scope, _watched_receive(request, receive), _watched_send(request, send))
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            _, failed = attempt(self._finish, request, error)
-            if failed is not None:
-                diagnose("tracing", failed)
-            error = None
 
     def _noticed(self, scope: Any) -> TracedRequest:
         request = TracedRequest(self._tools, scope, scope[MARK], method_of(scope, self._methods))
@@ -170,7 +159,7 @@ class Telemetry:
         return tracer.start_span(request.span_name, parent, SpanKind.SERVER, attributes)
 
     def _bind_baggage(self, scope: Any, context: otel_context.Context) -> None:
-        if self._opens and self._tracing.baggage:
+        if self._tracing.baggage:
             fields = chosen_baggage(context, self._tracing.baggage)
             if fields:
                 scope[MARK].share(fields)
@@ -181,9 +170,7 @@ class Telemetry:
         if provider is not self._provider:
             tracer = None
             if is_configured(provider):
-                tracer, failed = attempt(provider.get_tracer, "fapilog", __version__, SCHEMA_URL)
-                if failed is not None:
-                    diagnose("tracing", failed)
+                tracer = _tried(tracer_of, provider)
                 self._watch(provider)
             # In this order: a request in the loop of another thread must not find the provider without its tracer.
             self._tracer, self._provider = tracer, provider
@@ -193,7 +180,7 @@ class Telemetry:
     def _watch(self, provider: Any) -> None:
         """Learn from the spans of a provider which exceptions are on spans already."""
         provider = provider or self._given or trace.get_tracer_provider()
-        if self._opens and provider is not self._watched:
+        if self._propagation is not None and provider is not self._watched:
             self._watched = provider
             if is_configured(provider):
                 # One that cannot be hashed or referred to weakly does without: what it records, nobody knows.
@@ -206,23 +193,45 @@ class Telemetry:
         request.finish(error)
         durations = self._durations
         if durations is not None and not request.is_socket and not self._inside.measures():
-            durations.record(request, self._tools.route_of(request.scope))
+            durations.record(request)
+
+
+class _Watch:
+    """Has a request finished when its block ends, however it ends; what was raised goes on unchanged."""
+
+    __slots__ = ("_finish", "_request")
+
+    def __init__(self, finish: Callable[[TracedRequest, BaseException | None], None], request: TracedRequest) -> None:
+        self._finish = finish
+        self._request = request
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _tried(self._finish, self._request, error)
+
+
+def _tried(function: Callable[..., Any], /, *args: Any) -> Any:
+    """Return what a function of ours returns; None if it raises, which is counted and reported."""
+    result, failed = attempt(function, *args)
+    if failed is not None:
+        diagnose("tracing", failed)
+    return result
 
 
 def _watched_send(request: TracedRequest, send: Send) -> Send:
     async def watched(message: Any) -> None:
-        last, failed = attempt(request.sending, message)
-        if failed is not None:
-            diagnose("tracing", failed)
+        last = _tried(request.sending, message)
         try:
             await send(message)
         except OSError as error:
             request.not_sent(error)
             raise
         if last:
-            _, failed = attempt(request.sent_last)
-            if failed is not None:
-                diagnose("tracing", failed)
+            _tried(request.sent_last)
 
     return watched
 
@@ -230,9 +239,7 @@ def _watched_send(request: TracedRequest, send: Send) -> Send:
 def _watched_receive(request: TracedRequest, receive: Receive) -> Receive:
     async def watched() -> Any:
         message = await receive()
-        _, failed = attempt(request.received, message)
-        if failed is not None:
-            diagnose("tracing", failed)
+        _tried(request.received, message)
         return message
 
     return watched
@@ -242,9 +249,7 @@ def _tell_request(span: Span, scope: dict[str, Any]) -> None:
     """Be told by contrib's middleware which span it has opened."""
     request = scope.get(TRACED)
     if isinstance(request, TracedRequest):
-        _, failed = attempt(request.adopt, Found(span, reports=True))
-        if failed is not None:
-            diagnose("tracing", failed)
+        _tried(request.adopt, Found(span, reports=True))
 
 
 def _level_name(number: int) -> str:

@@ -21,7 +21,7 @@ from opentelemetry.trace import Span, SpanKind
 
 FASTAPI_KEY = "fastapi.telemetry"
 _CONTRIB = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
-_PLACEHOLDERS = frozenset(("ProxyTracerProvider", "NoOpTracerProvider", "_ProxyMeterProvider", "NoOpMeterProvider"))
+_PLACEHOLDERS = frozenset(("ProxyTracerProvider", "NoOpTracerProvider"))
 _DEEPEST = 50
 _ENTERED = "fapilog-request"
 

@@ -20,9 +20,10 @@ from fapilog.asgi.exchange import answered_id, departed
 from fapilog.asgi.tracing.others import Found, entered, outside
 from fapilog.asgi.websocket import SERVER_CODES
 from fapilog.context import RequestContext, SpanNotes, current, note_for
+from fapilog.diagnostics import class_name
 from fapilog.event import identity_of
 from fapilog.otel.exceptions import record_once
-from fapilog.otel.semconv import Conventions, error_type, with_former_names
+from fapilog.otel.semconv import Conventions, with_former_names
 
 REQUEST_ID = "fapilog.request_id"
 LOG_COUNT = "fapilog.log.count."
@@ -75,6 +76,8 @@ class TracedRequest:
     _told = False
     _gone = False
     _has_trailers = False
+    _routed = False
+    _route: str | None = None
     _notes: SpanNotes | None = None
     _token: Token[Any] | None = None
     _send_error: OSError | None = None
@@ -90,6 +93,13 @@ class TracedRequest:
         self._tools = tools
         self._context = context
         self._request_id: str | None = context.shared.get("request_id")
+
+    @property
+    def route(self) -> str | None:
+        """The route template, or None; asked for after routing, and looked for once."""
+        if not self._routed:
+            self._routed, self._route = True, self._tools.route_of(self.scope)
+        return self._route
 
     @property
     def span_name(self) -> str:
@@ -234,7 +244,7 @@ class TracedRequest:
         if self._told:
             return
         if failure is not None:
-            self.error_type = error_type(failure)
+            self.error_type = class_name(failure)
         elif self.error_type is None and (self.status or 0) >= _SERVER_ERROR:
             self.error_type = str(self.status)
         span, notes = self.span, self._notes
@@ -257,7 +267,7 @@ class TracedRequest:
 
     def _http_attributes(self, span: Span) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
-        route = self._tools.route_of(self.scope)
+        route = self.route
         if route is not None:
             attributes["http.route"] = route
             if getattr(span, "name", self.span_name) == self.span_name:
