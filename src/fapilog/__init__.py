@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fapilog.builders import AsyncLoggerBuilder, LoggerBuilder
     from fapilog.config.presets import list_presets
     from fapilog.config.settings import Settings
+    from fapilog.jobs import recorder
     from fapilog.otel.links import span_link
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "get_async_logger",
     "get_logger",
     "list_presets",
+    "recorder",
     "register_level",
     "runtime",
     "runtime_async",
@@ -60,6 +62,7 @@ _LATE = {
     "LoggerBuilder": "fapilog.builders",
     "Settings": "fapilog.config.settings",
     "list_presets": "fapilog.config.presets",
+    "recorder": "fapilog.jobs",
     "span_link": "fapilog.otel.links",
 }
 

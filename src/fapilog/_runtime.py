@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fapilog.metrics.http import HttpDurations
     from fapilog.metrics.points import Family
     from fapilog.otel.recording import Recording
+    from fapilog.otel.watching import SpanWatch
 
 
 class _State:
@@ -56,13 +57,17 @@ class _State:
         self.lent: list[Engine] = []
         self.catching: set[Engine] = set()
         self.finalize_pid = 0
-        self.watched: weakref.WeakSet[Any] = weakref.WeakSet()
 
     @cached_property
     def metrics(self) -> "Publishing":
         # Two threads may come here at once: what the first one made is for both.
         made = _load("fapilog.config.publishing").Publishing(self.engines, self.options)
         return cast("Publishing", vars(self).setdefault("metrics", made))
+
+    @cached_property
+    def spans(self) -> "SpanWatch":
+        made = _load("fapilog.otel.watching").SpanWatch(lambda fields: default_engine().redact_fields(fields))
+        return cast("SpanWatch", vars(self).setdefault("spans", made))
 
 
 _state = _State()
@@ -123,14 +128,9 @@ def recording() -> "Recording":
     return _state.metrics.recording
 
 
-def watch_spans(provider: Any, processor: type[Any]) -> None:
-    """Add a span processor to a provider of OpenTelemetry's SDK, once in the process for each provider."""
-    add = getattr(provider, "add_span_processor", None)
-    with _state.lock:
-        if add is None or provider in _state.watched:
-            return
-        _state.watched.add(provider)
-    add(processor())
+def span_watch() -> "SpanWatch":
+    """Return what adds span processors to providers; the same one as long as the process lives."""
+    return _state.spans
 
 
 def build_logger(options: "Options") -> SyncLoggerFacade:
@@ -312,7 +312,7 @@ def _lead_here(engine: "Engine | None") -> None:
         engine.adopt(_state.origins.values())
         return
     for unbound in _state.origins.values():
-        unbound.level = 0
+        unbound.level = unbound.threshold = 0
         unbound.queue = _state.unbound
 
 

@@ -123,6 +123,18 @@ def cut_text(text: str, limit: int = MAX_TEXT) -> str:
     return text if len(text) <= limit else f"{head_of(text, limit)}…[cut, {len(text)} characters]"
 
 
+def size_of(value: Any) -> int:
+    """Return roughly how many bytes a plain value holds besides an event's own; of a scalar that is no text 0."""
+    kind = type(value)
+    if kind is str:
+        return len(value)
+    if kind is dict:
+        return sum(len(key) + 64 + size_of(item) for key, item in value.items())
+    if kind is list:
+        return sum(32 + size_of(item) for item in value)
+    return 0
+
+
 def to_text(value: object) -> str:
     """Return a message as text: ``str(value)`` bounded, or what can be said if that raises."""
     if issubclass(type(value), str):

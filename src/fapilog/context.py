@@ -15,14 +15,14 @@ here is thread-safe; a forked child keeps the context that the forking thread ha
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, Token, copy_context
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from fapilog.coerce import to_plain_fields
 from fapilog.diagnostics import attempt
-from fapilog.event import IDENTITY_KEYS
+from fapilog.event import IDENTITY_KEYS, Intake
 
 _CO_COROUTINE = 0x80
 _SUPPRESSION = "suppress_instrumentation"
@@ -118,6 +118,33 @@ class RequestContext:
             self.noted = {key: value for key, value in self.noted.items() if key not in keys}
 
 
+class Below(Protocol):
+    """Takes events that are below the level of their logger, of one request or job alone.
+
+    Attributes:
+        level: The lowest level that it wants to see.
+    """
+
+    level: int
+
+    def take(
+        self,
+        record: tuple[Any, ...],
+        size_bytes: int,
+        queue: Intake,
+        may_await: bool,  # noqa: FBT001 - the log call passes on what it got
+    ) -> Awaitable[None] | None:
+        """Hand the record in (``queue.admit``), keep it, or forget it. Any thread, at the log call; raises nothing.
+
+        Args:
+            record: A captured event, as :class:`fapilog.event.Record` has it.
+            size_bytes: Roughly what it holds.
+            queue: The queue it belongs into.
+            may_await: Whether what is returned may be something to await.
+        """
+        ...
+
+
 class Scope:
     """One immutable state of the context variable.
 
@@ -125,15 +152,27 @@ class Scope:
         fields: What was bound here.
         request: The request it belongs to.
         notes: What log calls leave for a span; None where nobody asks.
+        below: Takes events below the level of their logger; None where nobody wants them.
     """
 
-    __slots__ = ("fields", "notes", "request")
+    __slots__ = ("below", "fields", "notes", "request")
 
-    def __init__(self, fields: dict[str, Any], request: RequestContext, notes: SpanNotes | None = None) -> None:
+    def __init__(
+        self,
+        fields: dict[str, Any],
+        request: RequestContext,
+        notes: SpanNotes | None = None,
+        below: Below | None = None,
+    ) -> None:
         """Hold them."""
         self.fields = fields
         self.request = request
         self.notes = notes
+        self.below = below
+
+    def binding(self, fields: dict[str, Any]) -> "Scope":
+        """Return the same with other bound fields."""
+        return Scope(fields, self.request, self.notes, self.below)
 
 
 class _NoRequest(RequestContext):
@@ -168,17 +207,16 @@ def bind_context(**fields: Any) -> None:
     plain = to_plain_fields(fields)
     scope = current.get()
     scope.request.note(plain)
-    if not _in_task():
+    if not in_task():
         scope.request.share(plain)
-    current.set(Scope({**scope.fields, **plain}, scope.request, scope.notes))
+    current.set(scope.binding({**scope.fields, **plain}))
 
 
 def unbind_context(*keys: str) -> None:
     """Remove fields from this task's or thread's context and from the request's shared one."""
     scope = current.get()
     scope.request.forget(keys)
-    kept = {key: value for key, value in scope.fields.items() if key not in keys}
-    current.set(Scope(kept, scope.request, scope.notes))
+    current.set(scope.binding({key: value for key, value in scope.fields.items() if key not in keys}))
 
 
 def clear_context() -> None:
@@ -186,7 +224,7 @@ def clear_context() -> None:
     scope = current.get()
     bound = {**scope.request.shared, **scope.fields}
     scope.request.forget(tuple(key for key in bound if key not in IDENTITY_KEYS))
-    current.set(Scope(_EMPTY, scope.request, scope.notes))
+    current.set(scope.binding(_EMPTY))
 
 
 def enter_own_work() -> None:
@@ -205,7 +243,7 @@ def enter_own_work() -> None:
 def note_for(notes: SpanNotes) -> None:
     """Let the log calls of this task or thread, and of those that it starts, leave their notes here."""
     scope = current.get()
-    current.set(Scope(scope.fields, scope.request, notes))
+    current.set(Scope(scope.fields, scope.request, notes, scope.below))
 
 
 def do_own_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -240,7 +278,7 @@ class context_scope:  # noqa: N801 - used like a function, as in contextlib
     def __enter__(self) -> None:
         """Bind the fields."""
         scope = current.get()
-        self._tokens.append(current.set(Scope({**scope.fields, **self._fields}, scope.request, scope.notes)))
+        self._tokens.append(current.set(scope.binding({**scope.fields, **self._fields})))
 
     def __exit__(self, *_: object) -> None:
         """Restore."""
@@ -287,7 +325,7 @@ def is_coroutine_function(function: Any) -> bool:
     return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 
-def _in_task() -> bool:
+def in_task() -> bool:
     """Tell whether an event loop runs in this thread, without importing asyncio for programs that have none."""
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001 - documented, and answers None

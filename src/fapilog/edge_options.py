@@ -7,16 +7,22 @@ hosts act on them.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from fapilog import checks
 from fapilog.errors import ConfigError
+from fapilog.units import parse_size
 
 DEBUG_PATH = "/debug/logging"
 Network = IPv4Network | IPv6Network
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_A_PATH = "?#% {}"
 _LEVEL = "a level's name or number"
+_LEAST_KEPT = 100_000
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_PLACE = "{trace_id}"
+_TRACE_URL = f'an http or https link without a password, such as "https://jaeger.internal/trace/{_PLACE}"'
 
 
 @dataclass(frozen=True)
@@ -82,19 +88,31 @@ class AsgiOptions:
 
 @dataclass(frozen=True)
 class DebugRouteOptions:
-    """Where the figures of the running process are answered, and to whom.
+    """The console of the running process: where it stands, who may read it, and how much it keeps.
 
     Attributes:
         path: Where it stands, below the application's root path. Default ``/debug/logging``.
         token: What a reader has to show, printable ASCII; never shown in a ``repr`` or an error. Default: one is
             generated and printed to standard error when the application starts.
+        hosts: Names by which it may be asked for on this machine beside ``localhost`` and ``127.0.0.1``: that of a
+            proxy that passes on the ``Host`` of its clients. Without a port. Default none.
+        keep: How much of the latest events is kept in memory to be looked at. Default 8 MB, at least 100 KB.
+        max_tails: How many may watch events arrive at a time. Default 8; 0 for none.
+        spans: How many ended spans are kept to be looked at, where OpenTelemetry's SDK is. Default 2 000; 0 for none.
+        trace_url: Where a trace can be looked at, ``http`` or ``https``, with ``{trace_id}`` in its path, query or
+            fragment: ``"https://jaeger.internal/trace/{trace_id}"``. Default none.
     """
 
     path: str = DEBUG_PATH
     token: str | None = field(default=None, repr=False)
+    hosts: Sequence[str] = ()
+    keep: int | str = "8 MB"
+    max_tails: int = 8
+    spans: int = 2_000
+    trace_url: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Check both.
+        """Check the values and keep the hosts as a tuple, in lower case.
 
         Raises:
             ConfigError: If one cannot be used.
@@ -106,6 +124,20 @@ class DebugRouteOptions:
         if not plain or path.endswith("/") or "//" in path or any(c in path for c in _NOT_IN_A_PATH):
             raise ConfigError.wrong("with_debug_route(path)", path, f'a plain path such as "{DEBUG_PATH}"')
         check_token(self.token)
+        hosts = checks.texts(self.hosts, "with_debug_route(hosts)")
+        object.__setattr__(self, "hosts", tuple(_host(host) for host in hosts))
+        if self.keep_bytes < _LEAST_KEPT:
+            raise ConfigError.wrong("with_debug_route(keep)", self.keep, 'a size of at least "100 KB"')
+        checks.whole(self.max_tails, "with_debug_route(max_tails)", 0)
+        checks.whole(self.spans, "with_debug_route(spans)", 0)
+        if self.trace_url is not None and not _is_template(self.trace_url):
+            # A link may have credentials in it, so it is not repeated.
+            raise ConfigError.hidden("with_debug_route(trace_url)", self.trace_url, _TRACE_URL)
+
+    @property
+    def keep_bytes(self) -> int:
+        """``keep`` as a number."""
+        return parse_size(self.keep, "with_debug_route(keep)")
 
 
 @dataclass(frozen=True)
@@ -147,6 +179,37 @@ def check_token(token: object) -> None:
         raise ConfigError(
             f"{given} cannot be used; allowed: None for a generated token, or printable ASCII without blanks."
         ).at("with_debug_route(token)")
+
+
+def _host(host: str) -> str:
+    """Return a host as it is compared: a name in lower case, or an address without brackets.
+
+    Raises:
+        ConfigError: If it is neither; one with a scheme, a port or a wildcard is not.
+    """
+    name = host.lower()
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        if _HOST.fullmatch(name):
+            return name
+    allowed = 'names or addresses without scheme, port or wildcard, such as "logs.internal"'
+    raise ConfigError.wrong("with_debug_route(hosts)", host, allowed)
+
+
+def _is_template(url: object) -> bool:
+    """Tell whether a link can be opened once the trace id is in its place."""
+    if not isinstance(url, str) or url.count(_PLACE) != 1 or not all("!" <= c <= "~" for c in url):
+        return False
+    plain = url.replace(_PLACE, "")
+    try:
+        parts = urlsplit(plain)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    usable = parts.scheme in {"http", "https"} and bool(host) and "@" not in parts.netloc
+    return usable and _PLACE not in url.partition("//")[2].partition("/")[0] and not set('{}<>"\\^`|') & set(plain)
 
 
 def networks(proxies: Iterable[str]) -> tuple[Network, ...]:

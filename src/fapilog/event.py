@@ -136,15 +136,20 @@ class Origin:
 
     Shared by all loggers of that name on one engine, and re-pointed by the process's runtime when the default
     engine changes, which is how a module-level logger follows a later configuration.
+
+    Attributes:
+        level: What a log call compares first: nobody wants events below it.
+        threshold: The level that is configured; at or above ``level``. Events between the two are wanted only where
+            :class:`fapilog.context.Below` says so.
     """
 
-    __slots__ = ("level", "name", "queue")
+    __slots__ = ("level", "name", "queue", "threshold")
 
     def __init__(self, name: str, queue: Intake, level: int = 0) -> None:
         """Start with a threshold of ``level``; events below it are not taken."""
         self.name = name
         self.queue = queue
-        self.level = level
+        self.level = self.threshold = level
 
 
 class Names(Protocol):

@@ -7,15 +7,14 @@ startup     middleware and debug route in front of the application ─► engine
 shutdown    drain ─► former default ─► server's loggers and application as they were
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, Self
 
 from fapilog import _runtime
-from fapilog.asgi.debug.routes import DebugRoute, process_figures
-from fapilog.asgi.middleware import RequestMiddleware
 from fapilog.asgi.routes import RouteOf
-from fapilog.asgi.setup import captures, check_levels, debug_route, with_telemetry
+from fapilog.asgi.setup import captures, check_levels, debug_route
+from fapilog.asgi.stack import Stack, stacked
 from fapilog.config.builder import OptionsBuilder
 from fapilog.config.options import Options
 from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions, StdlibOptions
@@ -25,9 +24,9 @@ from fapilog.engine.engine import Engine
 class _Place:
     """What stands in front of one application, and what stood there before."""
 
-    def __init__(self, former: Any) -> None:
+    def __init__(self, former: Any, stack: Stack) -> None:
         self.former = former
-        self.ours: Any = None
+        self.stack = stack
         self.holders = 0
 
 
@@ -83,23 +82,75 @@ class EdgeBuilder(OptionsBuilder):
         """Believe ``X-Forwarded-For`` of these addresses and networks, such as ``"10.0.0.0/8"``. Default none."""
         return self._more("trusted_proxies", networks)
 
-    def with_debug_route(self, path: str | None = DEBUG_PATH, token: str | None = None) -> Self:
-        """Answer figures of the running process to whoever has the token; see :mod:`fapilog.asgi.debug`.
+    def with_debug_route(
+        self,
+        path: str | None = DEBUG_PATH,
+        token: str | None = None,
+        *,
+        hosts: Sequence[str] = (),
+        allow: Callable[[Any], bool | Awaitable[bool]] | None = None,
+        keep: int | str = "8 MB",
+        max_tails: int = 8,
+        spans: int = 2_000,
+        trace_url: str | None = None,
+    ) -> Self:
+        """Answer what the running process has to say to whoever has the token; see :mod:`fapilog.asgi.debug`.
 
         Without this call there is a route under the preset ``fastapi`` only. Under ``production`` and ``hardened``
-        there is none without a token of your own.
+        there is none without a token of your own or ``allow``.
 
         Args:
             path: Where; None for no route. Default ``/debug/logging``.
             token: What a reader has to show, printable ASCII. Default: one is generated and printed to standard
-                error, as a link, when the application starts. Give one if there are several worker processes.
+                error, with a link that opens once, when the application starts; with ``allow`` none. Give one if
+                there are several worker processes.
+            hosts: Names by which it may be asked for on this machine beside ``localhost``: that of a proxy.
+            allow: Your own authentication, asked about each request that shows no valid token: a function, or a
+                coroutine function, of the ASGI scope. True lets this very request read or change; anything else, and
+                whatever it raises, refuses it. It is called on the event loop.
+            keep: How much of the latest events is kept in memory, bytes or such as ``"8 MB"``, the default.
+            max_tails: How many may watch events arrive at a time. Default 8.
+            spans: How many ended spans are kept. Default 2 000; 0 for none.
+            trace_url: Where a trace can be looked at, with ``{trace_id}`` in it. Default none.
 
         Raises:
-            ConfigError: If the token is empty, or either cannot be used.
+            ConfigError: If a value cannot be used.
         """
         if path is None:
-            return self._set(debug_route=None)
-        return self._set(debug_route=DebugRouteOptions(path, token))
+            return self._set(debug_route=None, debug_allow=None)
+        options = DebugRouteOptions(path, token, hosts, keep, max_tails, spans, trace_url)
+        return self._set(debug_route=options, debug_allow=allow)
+
+    def with_flight_recorder(
+        self,
+        level: str | int | None = None,
+        on: Sequence[str] | None = None,
+        slow_seconds: float | str | None = None,
+        max_events: int | None = None,
+        max_bytes: int | str | None = None,
+        *,
+        max_total_bytes: int | str | None = None,
+    ) -> Self:
+        """Keep each request's events below the level in memory, and let them out only if it fails or is slow.
+
+        Args:
+            level: The lowest level that is kept. Default DEBUG.
+            on: What lets them out: ``"error"`` (the application raised, or answered with 500 or above), ``"slow"``.
+                Default both.
+            slow_seconds: From which time to the last byte of its answer a request is slow. Default 1.
+            max_events: How many events of one request are kept; the oldest leave first. Default 500.
+            max_bytes: How many bytes of one request. Default ``"256 KB"``.
+            max_total_bytes: How many bytes of all requests together. Default ``"32 MB"``.
+        """
+        return self._part(
+            "flight_recorder",
+            level=level,
+            on=on,
+            slow_seconds=slow_seconds,
+            max_events=max_events,
+            max_bytes=max_bytes,
+            max_total_bytes=max_total_bytes,
+        )
 
     def capture_stdlib(
         self,
@@ -171,7 +222,7 @@ class Edge:
         What the block raises goes on unchanged, after the drain.
         """
         with ExitStack() as undo:
-            undo.enter_context(self._installed(app))
+            place = undo.enter_context(self._installed(app))
             undo.enter_context(captures(self._options))
             _runtime.push_default(self.engine)
             undo.callback(_runtime.pop_default, self.engine)
@@ -180,32 +231,29 @@ class Edge:
             try:
                 yield
             finally:
+                if place.holders == 1 and place.stack.console is not None:
+                    # Before the drain: it has something to say about what it takes back.
+                    place.stack.console.close()
                 await self.engine.drain_async()
 
     @contextmanager
-    def _installed(self, app: Any) -> Iterator[None]:
+    def _installed(self, app: Any) -> Iterator["_Place"]:
         """Put ours outside of everything else, once however many lifespans of ``app`` run at a time."""
         place = self._places.get(id(app))
         if place is None:
-            place = self._places[id(app)] = _Place(getattr(app, self._attribute))
-            place.ours = self.wrap(app, place.former)
-            setattr(app, self._attribute, place.ours)
+            former = getattr(app, self._attribute)
+            place = self._places[id(app)] = _Place(former, self.wrap(app, former))
+            setattr(app, self._attribute, place.stack.app)
         place.holders += 1
         try:
-            yield
+            yield place
         finally:
             place.holders -= 1
             if not place.holders:
                 del self._places[id(app)]
-                if getattr(app, self._attribute) is place.ours:
+                if getattr(app, self._attribute) is place.stack.app:
                     setattr(app, self._attribute, place.former)
 
-    def wrap(self, app: Any, inner: Any) -> Any:
+    def wrap(self, app: Any, inner: Any) -> Stack:
         """Return ``inner`` with ours around it."""
-        route_of = self._route_of(app)
-        told = with_telemetry(inner, self._options, route_of)
-        middleware = RequestMiddleware(told, self._options.asgi, route_of=route_of)
-        if self._debug is None:
-            return middleware
-        figures = process_figures(self.engine.snapshot, middleware.access.rules.withheld)
-        return DebugRoute(middleware, self._debug, figures)
+        return stacked(inner, self._options, self._debug, lambda: self.engine, self._route_of(app))

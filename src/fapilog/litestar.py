@@ -24,6 +24,7 @@ from litestar.plugins import InitPlugin
 from litestar.types import Scope as LitestarScope
 
 from fapilog import _runtime
+from fapilog.asgi.stack import Stack
 from fapilog.hosting import Edge, EdgeBuilder
 from fapilog.logger.aio import AsyncLoggerFacade
 
@@ -88,8 +89,9 @@ class _Hosted:
 class _LitestarEdge(Edge):
     """Makes the exceptions that Litestar answers visible to the middleware."""
 
-    def wrap(self, app: Any, inner: Any) -> Any:
-        return _Answered(super().wrap(app, _Reraise(inner)))
+    def wrap(self, app: Any, inner: Any) -> Stack:
+        stack = super().wrap(app, _Reraise(inner))
+        return stack._replace(app=_Answered(stack.app))
 
 
 class _Reraise:

@@ -16,16 +16,16 @@ INIT = "__init__"
 ROWS: dict[int, tuple[str, ...]] = {
     0: (
         "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors",
-        "event", "levels", "protocols", "units",
+        "event", "flight_options", "levels", "protocols", "units",
     ),
-    1: ("context", "durable", "metrics", "offload"),
+    1: ("context", "durable", "flight", "metrics", "offload"),
     2: ("carry", "enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),
     3: ("delivery", "sinks"),
     4: ("engine",),
     5: ("config", "plugins"),
-    6: (INIT, RUNTIME, "builders"),
+    6: (INIT, RUNTIME, "builders", "jobs"),
     7: ("asgi", "stdlib", "testing"),
-    8: ("cli", "fastapi", "hosting", "litestar", "starlette"),
+    8: ("__main__", "cli", "fastapi", "hosting", "litestar", "starlette"),
 }  # fmt: skip
 ROW_OF = {part: row for row, parts in ROWS.items() for part in parts}
 
@@ -53,8 +53,9 @@ USES_BY_PART: dict[str, frozenset[str]] = {
     "delivery": _rows(0, 1),  # knows only the Sink protocol
     "config": USES_BY_ROW[5] | {"plugins"},
     "asgi": USES_BY_ROW[7] | {"stdlib"},  # decisions/0002: the lifespan takes over the server's loggers
-    INIT: USES_BY_ROW[6] | {RUNTIME, "builders"},
+    INIT: USES_BY_ROW[6] | {RUNTIME, "builders", "jobs"},
     "builders": USES_BY_ROW[6] | {RUNTIME},
+    "jobs": USES_BY_ROW[6] | {RUNTIME},
     "testing": USES_BY_ROW[7] | _rows(3, 4),
 }
 """Where a part may do less or more than its row."""

@@ -21,7 +21,10 @@ PUBLIC = {
     "fapilog.testing": {"capture_logs"},
 }  # fmt: skip
 MORE = {
-    "fapilog": {"span_link"},  # issue 5: linked work
+    "fapilog": {
+        "recorder",  # issue 6: the flight recorder around a job
+        "span_link",  # issue 5: linked work
+    },
     "fapilog.delivery": {"Route", "RoutingOptions"},
     "fapilog.otel": {"span_link"},
     "fapilog.redaction": {

@@ -11,7 +11,7 @@ import pytest
 
 from fapilog import bind_context, context_scope, get_logger, unbind_context
 from fapilog.asgi import FapilogMiddleware, annotate
-from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
 from fapilog.asgi.rules import AsgiOptions
 from fapilog.context import OUTSIDE, current
 from tests.asgi.driver import Server, answering, http_scope, reply

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog.asgi.middleware import FapilogMiddleware, RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
+from fapilog.asgi.middleware import FapilogMiddleware
 from fapilog.asgi.rules import AsgiOptions, Rules
 from fapilog.errors import ConfigError
 from tests.asgi.driver import answering

@@ -6,7 +6,7 @@ import pytest
 
 from fapilog import get_logger
 from fapilog.asgi import FapilogMiddleware, annotate
-from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
 from fapilog.asgi.rules import AsgiOptions
 from tests.asgi.driver import Server, websocket_scope
 

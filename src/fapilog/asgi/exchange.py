@@ -11,7 +11,8 @@ request carries its id; on exit the one before is current again.
 """
 
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
@@ -31,9 +32,11 @@ from fapilog.asgi.access import (
     outcome_of,
 )
 from fapilog.asgi.headers import TRACEPARENT, HeaderReader, request_id_of, trace_ids_of, with_header
+from fapilog.asgi.loud import Loud
+from fapilog.asgi.recording import RequestRecorder
 from fapilog.asgi.types import Receive, Send
 from fapilog.coerce import cut_text
-from fapilog.context import RequestContext, Scope, current
+from fapilog.context import Below, RequestContext, Scope, current
 from fapilog.diagnostics import attempt
 from fapilog.event import IDENTITY_KEYS
 
@@ -61,6 +64,7 @@ class Exchange:
         received: Body bytes that the application read.
         sent: Body bytes that the application sent while the client was there.
         disconnected: Whether the client left before the answer was complete.
+        recorder: Keeps its events below the levels; None without a flight recorder.
     """
 
     # What most requests never change is set on the class, which costs a request nothing.
@@ -71,6 +75,7 @@ class Exchange:
     received = 0
     sent = 0
     disconnected = False
+    recorder: RequestRecorder | None = None
     _has_trailers = False
     _length = 0
     _request_id = ""
@@ -83,8 +88,9 @@ class Exchange:
         scope: Any,
         receive: Receive,
         send: Send,
+        below: "BelowOf | None" = None,
     ) -> None:
-        """Read the headers and settle who this request is."""
+        """Read the headers and settle who this request is, and who wants its events below the levels."""
         self.started = perf_counter_ns()
         self.scope = scope
         self._receive = receive
@@ -106,7 +112,10 @@ class Exchange:
         if TRACEPARENT in found:
             identity.update(trace_ids_of(found[TRACEPARENT]))
         self.context = RequestContext(identity)
-        self._within = Scope(_NOTHING, self.context)
+        wants, failed = (None, None) if below is None else attempt(below, self)
+        if failed is not None:
+            diagnose("asgi_below", failed)
+        self._within = Scope(_NOTHING, self.context, None, wants)
 
     def __enter__(self) -> None:
         """Make the request the current one, and known to middleware further in."""
@@ -127,6 +136,7 @@ class Exchange:
             otel_context.detach(spanless)
         if failed is not None:
             diagnose("asgi_report", failed)
+            self.end_recording(failed=True)
         self.scope.pop(MARK, None)
         # No cycles: these hold frames and the framework's objects, and would keep them until the garbage collector.
         self.scope = _NOTHING
@@ -210,8 +220,6 @@ class Exchange:
 
     def _report(self, error: BaseException | None, now: int) -> None:
         access = self._access
-        if not access.enabled:
-            return
         gone = error is not None and departed(error, self._send_error)
         failure = None if gone else error
         status = self.status
@@ -224,14 +232,18 @@ class Exchange:
         else:
             outcome = outcome_of(status or _NO_ANSWER)
         is_error = failure is not None or outcome == SERVER_ERROR
-        if not is_error and not access.rules.emits(self.path, self.root_path, success=outcome == OK):
+        duration_ns = (self.ended or now) - self.started
+        recorded = self.end_recording(failed=is_error, duration_ns=duration_ns)
+        if not access.enabled:
+            return
+        if not (self.is_loud() or is_error or access.rules.emits(self.path, self.root_path, success=outcome == OK)):
             return
         method = self.scope["method"]
         fields = {
             "http_method": method,
             "path": self.path if len(self.path) <= MAX_PATH else cut_text(self.path, MAX_PATH),
             "status_code": status,
-            "duration_ms": ((self.ended or now) - self.started) // 1_000 / 1_000,
+            "duration_ms": duration_ns // 1_000 / 1_000,
             "total_ms": (now - self.started) // 1_000 / 1_000,
             "request_bytes": self.received,
             "response_bytes": self.sent if method != "HEAD" else 0,
@@ -243,7 +255,24 @@ class Exchange:
             fields["http_method"] = OTHER_METHOD
             fields["http_method_original"] = cut_text(method, MAX_METHOD)
         access.add_details(fields, self.scope, self.found)
+        if recorded is not None:
+            fields.update(recorded)
         self._emit("request_completed" if failure is None else "request_failed", fields, failure, is_error=is_error)
+
+    def is_loud(self) -> bool:
+        """Tell whether somebody wants to see all of this request, its completion event too; then that says so."""
+        below = self._within.below
+        return isinstance(below, Loud) and below.is_on()
+
+    def end_recording(self, *, failed: bool, duration_ns: int | None = None) -> dict[str, Any] | None:
+        """End the flight recorder, if there is one; return what the completion event says of it. Once."""
+        if self.recorder is None:
+            return None
+        recorded: dict[str, Any] | None
+        recorded, error = attempt(partial(self.recorder.end, failed=failed, duration_ns=duration_ns))
+        if error is not None:
+            diagnose("asgi_recorder", error)
+        return recorded
 
     def _emit(self, message: str, fields: dict[str, Any], failure: BaseException | None, *, is_error: bool) -> None:
         """Emit an event of this request, with what was noted on it, under the id that it has by now."""
@@ -256,6 +285,10 @@ class Exchange:
             self._access.emit(message, fields, noted, is_error=is_error)
         else:
             self._access.emit_failure(message, fields, noted, failure)
+
+
+BelowOf = Callable[[Exchange], Below | None]
+"""Returns what takes the events of a request that are below the levels of their loggers; None for nobody."""
 
 
 def departed(error: BaseException, send_error: OSError | None) -> bool:

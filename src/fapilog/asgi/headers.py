@@ -23,6 +23,8 @@ MAX_HOPS = 20
 USER_AGENT = b"user-agent"
 TRACEPARENT = b"traceparent"
 FORWARDED_FOR = b"x-forwarded-for"
+LEVEL_HEADER = b"x-log-level"
+"""Signed: whoever sees it can use it; see :mod:`fapilog.asgi.debug.level_tokens`."""
 _CREDENTIALS = NameRules(mask=CREDENTIALS.fields, allow=CREDENTIALS.harmless)
 _SECRET_WORDS = ("token", "secret", "password", "passwd", "credential", "apikey", "api-key", "session", "cookie", "jwt")
 
@@ -71,7 +73,7 @@ class HeaderReader:
         self._proxies = networks(options.trusted_proxies)
         self.shows = bool(self._shown)
         self.trusts_proxies = bool(self._proxies)
-        wanted = {USER_AGENT, TRACEPARENT, *(name for name, _, _ in self._shown)}
+        wanted = {USER_AGENT, TRACEPARENT, LEVEL_HEADER, *(name for name, _, _ in self._shown)}
         wanted |= {self.id_name} if self.id_name else set()
         wanted |= {FORWARDED_FOR} if self._proxies else set()
         self._wanted = frozenset(wanted)
@@ -116,6 +118,7 @@ def is_credential(name: str) -> bool:
         _CREDENTIALS.verdict(name) == MASKED
         or any(word in name for word in _SECRET_WORDS)
         or name.endswith(("-auth", "-key"))
+        or name == LEVEL_HEADER.decode()
     )
 
 

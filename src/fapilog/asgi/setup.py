@@ -35,11 +35,11 @@ def check_levels(options: Any) -> None:
 
 
 def debug_route(options: Any) -> DebugOptions | None:
-    """Return where the debug route stands, or None; in production there is none without a token of its own."""
-    asked = options.debug_route
-    if asked is None or (asked.token is None and options.preset in _ONLY_WITH_TOKEN):
+    """Return where the debug route stands, or None; in production there is none without a token or an own guard."""
+    asked, allow = options.debug_route, options.debug_allow
+    if asked is None or (asked.token is None and allow is None and options.preset in _ONLY_WITH_TOKEN):
         return None
-    return DebugOptions(asked.path, asked.token)
+    return DebugOptions.of(asked, allow)
 
 
 def with_telemetry(app: App, options: Any, route_of: RouteOf = route_of) -> App:

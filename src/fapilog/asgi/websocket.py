@@ -102,14 +102,12 @@ class WebSocketExchange(Exchange):
         ids = None if self.context.traced else access.span_ids()
         if ids is not None:
             self.context.share(ids)
-        self._emits = access.rules.emits(self.path, self.root_path, success=False)
+        self._emits = self.is_loud() or access.rules.emits(self.path, self.root_path, success=False)
         if self._emits and access.enabled:
             access.emit("websocket_opened", self._fields(), {}, is_error=False)
 
     def _report(self, error: BaseException | None, now: int) -> None:
         access = self._access
-        if not access.enabled:
-            return
         gone = error is not None and departed(error, self._send_error)
         failure = None if gone else error
         refused = not self.accepted and self.closed_by != "client" and not gone
@@ -119,9 +117,12 @@ class WebSocketExchange(Exchange):
         if refused and failure is None and outcome != SERVER_ERROR:
             self._emits = access.rules.emits(self.path, self.root_path, success=False)
         is_error = failure is not None or outcome == SERVER_ERROR
-        if not (self._emits or is_error):
+        recorded = self.end_recording(failed=is_error)
+        if not access.enabled or not (self.is_loud() or self._emits or is_error):
             return
         fields = self._fields()
+        if recorded is not None:
+            fields.update(recorded)
         if refused:
             fields["status_code"] = self.status
         else:

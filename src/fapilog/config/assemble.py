@@ -30,12 +30,13 @@ from fapilog.engine.channels import Output
 from fapilog.engine.engine import Engine, EngineParts
 from fapilog.engine.journaling import JournalParts
 from fapilog.engine.pressure import AdaptiveOptions
+from fapilog.engine.watching import WatchParts
 from fapilog.errors import ConfigError
 from fapilog.filters.level import parse_directives
 from fapilog.levels import INFO, LevelTable
 from fapilog.otel.delivery_spans import DeliverySpans
 from fapilog.plugins import load
-from fapilog.processors.schema import schema_named
+from fapilog.processors.schema import Schema, schema_named
 from fapilog.protocols import Format, Sink
 from fapilog.serializers.json import JsonFormat
 from fapilog.sinks.file import FileSink
@@ -101,6 +102,7 @@ def build_engine(options: Options, levels: LevelTable, name: str, on_delivery: O
         filters=stages.filters,
         enrichers=stages.enrichers,
         redactors=stages.redactors,
+        at_look=stages.at_look,
         processors=stages.processors,
         fail=options.redaction.fail,
         routing=options.routing,
@@ -108,16 +110,34 @@ def build_engine(options: Options, levels: LevelTable, name: str, on_delivery: O
         adaptive=_adaptive(options, levels),
         diagnostics=diagnostics,
         name=name,
+        watch=_watch(options, formats, reshape, levels, resource),
         on_delivery=on_delivery,
     )
     try:
-        return Engine(parts)
+        engine = Engine(parts)
     except ConfigError as error:
         # Only here are the names of sinks and levels known, which routes go by.
         place = options.sources.get("routing.fallback" if "fallback" in error.where else "routing.routes")
         if place is None or not error.where.startswith(("with_routing(", "Route(")):
             raise
         raise error.at(place) from None
+    if options.flight_recorder is not None:
+        place = options.sources.get("flight_recorder.level", "with_flight_recorder(level)")
+        engine.open_floor(levels.number(options.flight_recorder.level, place))
+    return engine
+
+
+def _watch(
+    options: Options, formats: Formats, reshape: Schema | None, levels: LevelTable, resource: Mapping[str, Any]
+) -> WatchParts | None:
+    """Return what is kept for the debug route, if there is to be one."""
+    if options.debug_route is None:
+        return None
+    form = formats.named("json")
+    if reshape is not None:
+        form = JsonFormat(levels, resource)
+        form.name = "recent"
+    return WatchParts(form, options.debug_route.keep_bytes)
 
 
 def _journal(

@@ -31,7 +31,10 @@ _NEAR = 0.85
 _ONLY_IN_CODE = {
     f"FAPILOG_{kind}": f"nothing; plug-ins are named in FAPILOG_PLUGINS__{kind}"
     for kind in ("SINKS", "FILTERS", "ENRICHERS", "REDACTORS", "PROCESSORS")
-} | {f"FAPILOG_{kind}_PROVIDER": "nothing; an object can only be given in code" for kind in ("TRACER", "METER")}
+} | {
+    f"FAPILOG_{kind}": "nothing; an object can only be given in code"
+    for kind in ("TRACER_PROVIDER", "METER_PROVIDER", "DEBUG_ALLOW", "DEBUG_ROUTE__ALLOW")
+}
 """What looks like an option and only code can give, and what to say instead."""
 
 

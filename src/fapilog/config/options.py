@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from fapilog import checks
 from fapilog.config.parts import SinkChoice, StdoutOptions
-from fapilog.config.showing import show_fields
+from fapilog.config.showing import flat_fields, show_fields
 from fapilog.delivery.breaker import BreakerOptions
 from fapilog.delivery.buffer import BatchOptions
 from fapilog.delivery.dead_letters import DeadLetterOptions
@@ -32,6 +32,7 @@ from fapilog.filters.dedupe import DedupeOptions
 from fapilog.filters.first_seen import FirstSeenOptions
 from fapilog.filters.rate_limit import RateLimitOptions
 from fapilog.filters.sampling import SamplingOptions
+from fapilog.flight_options import FlightRecorderOptions
 from fapilog.otel.options import MetricsOptions, TracingOptions
 from fapilog.plugins import PluginOptions
 from fapilog.processors.schema import schema_named
@@ -43,7 +44,7 @@ from fapilog.units import parse_duration
 ADDING = frozenset({"redaction"})
 """Parts whose lists add up: what one layer hides no other shows by accident."""
 STAGES = ("filters", "enrichers", "redactors", "processors")
-IN_CODE_ONLY = ("sinks", *STAGES, "tracer_provider", "meter_provider")
+IN_CODE_ONLY = ("sinks", *STAGES, "debug_allow", "tracer_provider", "meter_provider")
 """What no variable can say."""
 
 
@@ -64,7 +65,10 @@ class Options:
         shutdown_timeout: How long a drain may take: seconds, or a string such as ``"5s"``. Default 5.
         diagnostics: Whether the engine says on standard error what goes wrong inside it. Default True.
         asgi: What happens for each request.
-        debug_route: Where the figures are answered; default nowhere.
+        debug_route: Where the console of the running process stands; default nowhere.
+        debug_allow: Your own say in who may read it, called with the ASGI scope of a request without the token;
+            default nobody.
+        flight_recorder: Which events below the level are kept per request, to come out if it fails; default none.
         stdlib: Which records of ``logging`` are taken while the application runs; default none.
         servers: Whether the loggers of the server (uvicorn, gunicorn, hypercorn) are taken over. Default True.
         sampling: What share of the events goes on; default all.
@@ -106,6 +110,8 @@ class Options:
     diagnostics: bool = True
     asgi: AsgiOptions = AsgiOptions()
     debug_route: DebugRouteOptions | None = None
+    flight_recorder: FlightRecorderOptions | None = None
+    debug_allow: Any = None
     stdlib: StdlibOptions | None = None
     servers: bool = True
     sampling: SamplingOptions | None = None
@@ -151,12 +157,19 @@ class Options:
         checks.flag(self.servers, "capture_stdlib(servers)")
         if not isinstance(self.context, Mapping) or not all(isinstance(key, str) for key in self.context):
             raise ConfigError.hidden("with_context(**fields)", self.context, "fields by name")
+        if self.debug_allow is not None and (not callable(self.debug_allow) or isinstance(self.debug_allow, type)):
+            where = "with_debug_route(allow)"
+            raise ConfigError.hidden(where, self.debug_allow, "a function of the ASGI scope that returns True or False")
         _check_objects(self)
         _check_providers(self)
 
     def __repr__(self) -> str:
         """Show what differs from the defaults, without any text that could be a secret."""
         return show_fields(self, hidden=("sources",))
+
+    def shown(self) -> dict[str, Any]:
+        """Return all options by name as plain values, without any text that could be a secret."""
+        return flat_fields(self, hidden=("sources",))
 
 
 def part_of(hint: Any) -> type | None:

@@ -10,6 +10,7 @@ measures what is left after everything.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fapilog.coerce import to_plain_fields
@@ -27,18 +28,35 @@ from fapilog.redaction.redactor import Redactor
 
 
 class PipelineStages(NamedTuple):
-    """The stages, each list in the order it runs; ``at_call`` are the redactors of an engine with a journal."""
+    """The stages, each list in the order it runs; ``at_call`` are the redactors of an engine with a journal.
+
+    ``at_look`` are those of fields that are no event.
+    """
 
     filters: list[Any]
     enrichers: list[Any]
     redactors: list[Any]
     at_call: list[Any]
+    at_look: list[Any]
     processors: list[Any]
 
 
 def redactor_of(options: Options) -> Redactor | None:
     """Return the built-in redactor, or None if redaction is switched off."""
     return Redactor(options.redaction) if options.redaction.enabled else None
+
+
+class _Late:
+    """The built-in redactor on fields, made when they are first looked at: that takes 0.7 ms. One thread at a time."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._made: Redactor | None = None
+
+    def __call__(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._made is None:
+            self._made = Redactor(self._options.redaction)
+        return self._made.fields(fields)
 
 
 def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -> PipelineStages:
@@ -48,6 +66,7 @@ def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -
         ConfigError: If a plug-in cannot be used, or a level does not exist.
     """
     redactors = [*options.redactors, *_plugins("redactors", options)]
+    at_look = [*redactors, *([_Late(options)] if options.redaction.enabled else [])]
     at_call: list[Any] = []
     if options.journal is not None:
         # The worker has them, too, for what enrichers add; of the built-in one each has its own, to wait for nobody.
@@ -66,6 +85,7 @@ def stages_of(options: Options, redactor: Redactor | None, levels: LevelTable) -
         enrichers=[*options.enrichers, *_plugins("enrichers", options)],
         redactors=redactors,
         at_call=at_call,
+        at_look=at_look,
         processors=processors,
     )
 

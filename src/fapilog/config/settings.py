@@ -33,6 +33,7 @@ from fapilog.filters.dedupe import DedupeOptions
 from fapilog.filters.first_seen import FirstSeenOptions
 from fapilog.filters.rate_limit import RateLimitOptions
 from fapilog.filters.sampling import SamplingOptions
+from fapilog.flight_options import FlightRecorderOptions
 from fapilog.otel.options import MetricsOptions, TracingOptions
 from fapilog.plugins import PluginOptions
 from fapilog.processors.size_guard import SizeGuardOptions
@@ -95,6 +96,8 @@ class Settings(_Schema):
     diagnostics: bool = True
     asgi: AsgiOptions = AsgiOptions()
     debug_route: DebugRouteOptions | None = None
+    flight_recorder: FlightRecorderOptions | None = None
+    debug_allow: Any = None
     stdlib: StdlibOptions | None = None
     servers: bool = True
     sampling: SamplingOptions | None = None

@@ -6,9 +6,53 @@ a list, a mapping or an object of the user's, is told by its type or its count a
 
 from collections.abc import Mapping, Sized
 from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import PurePath
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 HIDDEN = "'***'"
+
+_READABLE = frozenset({
+    "directory", "env", "format", "group", "level", "name", "path", "preset", "protocol", "schema", "stream", "table",
+    "to", "topic", "version",
+})  # fmt: skip
+"""Options whose text says what is done, and holds no secret."""
+
+
+def flat_fields(value: Any, prefix: str = "", hidden: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return all options of a dataclass by name, those of a part as ``part.option``, as plain values for JSON.
+
+    What :func:`show` hides is hidden here, too, but for a few names.
+    """
+    hints = get_type_hints(type(value))
+    found: dict[str, Any] = {}
+    for item in fields(value):
+        if item.name in hidden:
+            continue
+        name, inner = f"{prefix}{item.name}", getattr(value, item.name)
+        if is_dataclass(inner) and not isinstance(inner, type):
+            found |= flat_fields(inner, f"{name}.")
+        elif isinstance(inner, Mapping | list | tuple | set | frozenset):
+            found |= _members(name, inner)
+        elif inner is None or isinstance(inner, bool | int | float):
+            found[name] = inner
+        elif isinstance(inner, str | PurePath):
+            found[name] = str(inner) if item.name in _READABLE or _is_closed(hints.get(item.name)) else HIDDEN[1:-1]
+        else:
+            found[name] = f"<{type(inner).__name__}>"
+    return found
+
+
+def _members(name: str, values: Any) -> dict[str, Any]:
+    """Return how many values there are in a collection; parts among them one by one, by their kind."""
+    parts = [each for each in values if is_dataclass(each) and not isinstance(each, type)]
+    if not parts:
+        return {name: len(values)}
+    found: dict[str, Any] = {}
+    for number, part in enumerate(parts):
+        kind = type(part).__name__.removesuffix("Options").lower()
+        found[f"{name}[{number}]"] = kind
+        found |= flat_fields(part, f"{name}[{number}].")
+    return found
 
 
 def show_fields(value: Any, hidden: tuple[str, ...] = ()) -> str:

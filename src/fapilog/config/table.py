@@ -46,6 +46,7 @@ _UNITS = {
     "streams": "streams",
     "length": "entries",
     "text": "characters",
+    "debug_route.keep": "bytes, or such as `10 MB`",
 }
 _ACCEPTED = ("x", 1, ({"to": "x"},))
 EXAMPLES: Mapping[str, str] = {
@@ -119,7 +120,7 @@ def _plain(parts: Mapping[str, type]) -> Iterator[Line]:
             default = (
                 "" if name == "sinks" else _shown(Settings.model_fields[name].get_default(call_default_factory=True))
             )
-            unit = "object" if name.endswith("_provider") else _unit(name, hint)
+            unit = "object" if name.endswith(("_provider", "_allow")) else _unit(name, hint)
             yield Line("", name, unit, default, variable, _method(name), told.get(name, ""))
 
 
@@ -132,9 +133,8 @@ def _of_part(part: str, kind: type) -> Iterator[Line]:
         shown = "needed" if default is MISSING else _shown(default)
         method = _where(lambda name=item.name: kind(**{**needed, name: _Wrong()}), f"with_{part}({item.name})")
         variable = variable_of(part, item.name)
-        yield Line(
-            part, item.name, _unit(item.name, hints[item.name]), shown, variable, method, told.get(item.name, "")
-        )
+        unit = _UNITS.get(f"{part}.{item.name}") or _unit(item.name, hints[item.name])
+        yield Line(part, item.name, unit, shown, variable, method, told.get(item.name, ""))
 
 
 class _Wrong:

@@ -9,7 +9,7 @@ By level the same is counted a slice at a time. What a spool loses late has no l
 """
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -28,6 +28,7 @@ SPOOLED = "spooled"
 BUFFER_FULL = "sink_buffer_full"
 SHUTDOWN_TIMEOUT = "shutdown_timeout"
 ROUTING = "routing"
+LATEST_BATCHES = 512
 
 
 class SinkAccount:
@@ -37,6 +38,7 @@ class SinkAccount:
         delivered: What the sink took, be it to put it on disk.
         kept: What became of that.
         durations, sizes: Of the batches that it was given.
+        latest: How many seconds each of the last of them took.
     """
 
     __slots__ = (
@@ -47,6 +49,7 @@ class SinkAccount:
         "failed",
         "kept",
         "last_error",
+        "latest",
         "mark",
         "offered",
         "settled",
@@ -68,6 +71,7 @@ class SinkAccount:
         self.last_error: str | None = None
         self.durations = Histogram(DELIVERY.boundaries)
         self.sizes = Histogram(BATCH_SIZE.boundaries)
+        self.latest: deque[float] = deque(maxlen=LATEST_BATCHES)
 
 
 class Accounts:
@@ -236,6 +240,7 @@ class Accounts:
         """Note how long a sink had a batch of so many events."""
         with self.lock:
             account.durations.record(seconds)
+            account.latest.append(seconds)
             account.sizes.record(events)
 
     def figures(self, submitted: int, dropped_before: Counter[str]) -> dict[str, Any]:

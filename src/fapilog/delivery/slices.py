@@ -119,6 +119,12 @@ class Slice:
             batch = self._batches[name] = Batch(lines, events, len(self), flat, self.identities)
         return batch
 
+    def whole(self, form: Format) -> Batch:
+        """Return all events in a format, also those that are routed to no sink of it."""
+        if self.shares is None:
+            return self.batch(form)
+        return Batch(self._encode(form, self._records, self._events), self.events, len(self))
+
     def _numbered(self) -> list[EventDict]:
         """Return the flat dicts with their ids."""
         return [event_with_id(event, self._id(index)) for index, event in enumerate(self.events())]

@@ -24,16 +24,21 @@ from fapilog.engine.flush import flush_mark
 from fapilog.engine.journaled_queue import JournaledQueue
 from fapilog.engine.journaling import Journaling
 from fapilog.engine.levels import LevelRules
+from fapilog.engine.looking import Looking
 from fapilog.engine.metering import Meter
 from fapilog.engine.notices import Notices
+from fapilog.engine.origins import Origins
 from fapilog.engine.parts import EngineParts
 from fapilog.engine.queue import AFTER_SHUTDOWN, EventQueue
-from fapilog.engine.snapshot import snapshot_of
+from fapilog.engine.snapshot import snapshot_of, totals_of
 from fapilog.engine.spans import SPAN_KEY, context_reader
 from fapilog.engine.stages import Stages
+from fapilog.engine.watching import Watching
 from fapilog.engine.worker import Worker
 from fapilog.event import EventDict, Origin, to_events
+from fapilog.flight import Ledger
 from fapilog.metrics.points import Family
+from fapilog.recent import Recent
 from fapilog.units import parse_duration
 
 __all__ = ["Engine", "EngineParts"]
@@ -55,15 +60,17 @@ class Engine:
         self.queue = _queue(parts, self._start, self._journaling)
         self.queue.exit_patience = parts.shutdown_timeout_seconds
         self.started_at = parts.clock.monotonic()
-        redactors = parts.redactors if self._journaling is None else self._journaling.in_turn(parts.redactors)
+        self.redact_fields = Looking(parts.at_look, parts.diagnostics, parts.clock, self._journaling)
+        redactors = (self._journaling or self.redact_fields).in_turn(parts.redactors)
         stages = (parts.filters, parts.enrichers, redactors, parts.processors)
         self._stages = Stages(parts.diagnostics, *stages, parts.fail)
         sinks = [(output.sink.name, output.form.name if output.form else "") for output in parts.outputs]
         routing = parts.routing
         self._router = None if routing is None else Router(routing, sinks, parts.levels.number, parts.diagnostics)
-        self._origins: dict[str, Origin] = {}
-        self._adopted: set[Origin] = set()
+        self._origins = Origins(self.queue, self.levels)
         self._own = Origin("fapilog", self.queue)
+        self.ledger = Ledger()
+        self.watching = None if parts.watch is None else Watching(parts.watch, self._totals, parts.clock)
         self._begin()
 
     def _begin(self) -> None:
@@ -85,7 +92,6 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._worker: Worker | None = None
         self._stopped = threading.Event()
-        self._levels_lock = threading.RLock()
         self._notices = Notices(self.queue, self._own, self._stages, self.parts.clock)
 
     def after_fork(self) -> None:
@@ -96,43 +102,49 @@ class Engine:
         self._stages.due(final=True)
         if self._journaling is not None:
             self._journaling.after_fork()
+        self.redact_fields.after_fork()
+        self._origins.reset()
+        self.ledger.reset()
         if "pid" in self.parts.resource:
             self.parts.resource["pid"] = os.getpid()
         for output in self.parts.outputs:
             if output.form is not None:
                 output.form.reset()
             let_go(output.sink)
+        if self.watching is not None:
+            self.watching.reset()
         self._begin()
 
     def origin(self, name: str) -> Origin:
         """Return where the events of a logger name start; one object for each name."""
-        found = self._origins.get(name)
-        if found is None:
-            with self._levels_lock:
-                found = self._origins.setdefault(name, Origin(name, self.queue, self.levels.effective(name)))
-        return found
+        return self._origins.get(name)
+
+    def logger_names(self) -> list[str]:
+        """Return the names of the loggers that lead here, sorted."""
+        return self._origins.names()
 
     def adopt(self, origins: Iterable[Origin]) -> None:
         """Lead origins here that led elsewhere."""
-        with self._levels_lock:
-            for origin in origins:
-                self._adopted.add(origin)
-                origin.level = self.levels.effective(origin.name)
-                origin.queue = self.queue
+        self._origins.adopt(origins)
 
     def release(self) -> None:
         """Let go of the origins that were adopted: they lead elsewhere from now on."""
-        with self._levels_lock:
-            self._adopted.clear()
+        self._origins.release()
 
     def set_level(self, level: str | int | None, logger: str | None = None) -> None:
         """Change the default level, or that of a logger name and those below it; see ``LevelRules.set``.
 
         Reaches loggers obtained and bound before.
         """
-        with self._levels_lock:
-            self.levels.set(level, logger)
-            self.levels.apply([*self._origins.values(), *self._adopted])
+        self._origins.set_level(level, logger)
+
+    def open_floor(self, level: int) -> Callable[[], None]:
+        """Let events below the thresholds, from this level on, come to whatever is ``below`` in their scope.
+
+        Returns:
+            Call it to take that back; once is as good as often. Any thread.
+        """
+        return self._origins.open_floor(level)
 
     def flush(self, timeout: float | str | None = None) -> bool:
         """Block until all events submitted so far are settled at every sink; False if ``timeout`` seconds passed."""
@@ -204,13 +216,23 @@ class Engine:
             return self.accounts.figures(self.queue.submitted(), self.queue.dropped)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return figures, queue, levels and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
-        outlets = self._outlets()
-        return snapshot_of(self.queue, self.accounts, self.levels, self.diagnostics, outlets, self._journaling)
+        """Return figures, queue, sinks and diagnostics as plain values; for ``/debug/logging``. Holds no secrets."""
+        parts = self.parts
+        return snapshot_of(
+            parts.name, self.queue, self.accounts, self.diagnostics, self._outlets(), parts.clock, self._journaling
+        )
+
+    @property
+    def recent(self) -> Recent | None:
+        """The last events, redacted; None if they are not kept."""
+        return None if self.watching is None else self.watching.recent
 
     def metrics(self) -> list[Family]:
         """Return every metric of ``ENGINE_METRICS`` as it is now; nothing is measured for it before it is asked for."""
         return self._meter.families(self.queue, self.accounts, self._outlets())
+
+    def _totals(self) -> tuple[dict[str, int], dict[str, int], int]:
+        return totals_of(self.queue, self.accounts, self.parts.levels)
 
     def _outlets(self) -> Outlets:
         return Outlets(self._channels, self._router, self._pressures)
@@ -245,6 +267,7 @@ class Engine:
             self.parts.clock,
             self._notices,
             self.diagnostics,
+            self.watching,
         )
 
     def _run(self, worker: Worker, before: threading.Thread | None, stopped: threading.Event) -> None:

@@ -294,5 +294,5 @@ def _record_of(event: EventDict, record: tuple[Any, ...]) -> tuple[Any, ...]:
         )
     origin = record[_ORIGIN]
     if event.get("logger") != origin.name:
-        origin = Origin(to_text(event.get("logger", "")), origin.queue, origin.level)
+        origin = Origin(to_text(event.get("logger", "")), origin.queue, origin.threshold)
     return (*record[:_ORIGIN], origin, to_text(event.get("message", "")), fields, {}, identity, {}, None, extra)

@@ -1,5 +1,6 @@
 """Which level is on for which logger: a default, and overrides for a name and all names below it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from fapilog.event import Origin
@@ -16,6 +17,7 @@ class LevelRules:
         self.configured_overrides = dict(overrides or {})
         self.overrides = dict(self.configured_overrides)
         self._names = names
+        self._floors: Counter[int] = Counter()
 
     def set(self, level: str | int | None, logger: str | None) -> None:
         """Set the default level, or that of a name and all names below it (``app`` also sets ``app.db``).
@@ -46,10 +48,24 @@ class LevelRules:
             name = name.rpartition(".")[0]
         return self.default
 
+    def open_floor(self, level: int) -> None:
+        """Let events of this level and above come as far as to somebody who wants more than the thresholds say."""
+        self._floors[level] += 1
+
+    def close_floor(self, level: int) -> None:
+        """Take back one :meth:`open_floor` of the same level."""
+        self._floors[level] -= 1
+        if self._floors[level] <= 0:
+            del self._floors[level]
+
     def apply(self, origins: Iterable[Origin]) -> None:
         """Write the thresholds to where log calls read them."""
+        # A copy: the collector may run in between and close a floor whose owner is gone.
+        floor = min(list(self._floors), default=None)
         for origin in origins:
-            origin.level = self.effective(origin.name)
+            threshold = self.effective(origin.name)
+            origin.threshold = threshold
+            origin.level = threshold if floor is None or floor > threshold else floor
 
     def describe(self) -> dict[str, object]:
         """Return default and overrides by level name."""

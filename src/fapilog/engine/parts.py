@@ -14,6 +14,7 @@ from fapilog.engine.journaling import JournalParts
 from fapilog.engine.pressure import AdaptiveOptions
 from fapilog.engine.queue import QueueOptions
 from fapilog.engine.stages import FailMode
+from fapilog.engine.watching import WatchParts
 from fapilog.levels import LevelTable
 
 
@@ -38,6 +39,8 @@ class EngineParts:
         adaptive: How batches grow and low levels are shed under pressure; None: they do not.
         clock: For pauses, ages and windows.
         name: What its metrics are labelled with.
+        at_look: Redact what is no event and is looked at in the running process; None: it is withheld.
+        watch: What is kept for whoever looks at the running process; None: nothing.
         on_delivery: Told of each batch: the sink's name, how many seconds it took, and how many events it held; in the
             thread that delivers. What it raises changes nothing.
     """
@@ -61,4 +64,6 @@ class EngineParts:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     clock: Clock = SYSTEM_CLOCK
     name: str = "root"
+    at_look: Sequence[Any] | None = None
+    watch: WatchParts | None = None
     on_delivery: OnDelivery | None = None

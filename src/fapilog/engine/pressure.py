@@ -8,6 +8,7 @@ Up at once, down slowly: a level is left only when the buffer is nearly empty an
 down that had to be taken back doubles the time before the next one, so that a load between two levels does not swing.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +28,7 @@ LONGEST_HOLD_SECONDS = 60.0
 REGRET_SECONDS = 5.0
 """A step up so soon after a step down takes it back."""
 TICK_SECONDS = 0.05
+KEPT_CHANGES = 50
 _CRITICAL = 3
 
 
@@ -92,12 +94,14 @@ class Pressure:
     Attributes:
         level: An index into ``LEVELS``.
         changes: How often the level changed.
+        history: The last changes: when, in seconds of the monotonic clock, from which level, to which.
     """
 
     def __init__(self, channel: Pressed, options: AdaptiveOptions, shed_level: int) -> None:
         """Begin at normal, with the channel's own limits."""
         self.level = 0
         self.changes = 0
+        self.history: deque[tuple[float, int, int]] = deque(maxlen=KEPT_CHANGES)
         self._channel = channel
         self._options = options
         self._shed_level = shed_level
@@ -142,16 +146,17 @@ class Pressure:
     def _rise(self, wanted: int, now: float) -> None:
         soon = now - self._fell_at < max(REGRET_SECONDS, 4 * self._hold)
         self._hold = min(2 * self._hold, LONGEST_HOLD_SECONDS) if soon else HOLD_SECONDS
-        self._set(wanted)
+        self._set(wanted, now)
 
     def _fall(self, now: float) -> None:
         if self._calm_since is None:
             self._calm_since = now
         elif now - self._calm_since >= self._hold:
             self._calm_since = self._fell_at = now
-            self._set(self.level - 1)
+            self._set(self.level - 1, now)
 
-    def _set(self, level: int) -> None:
+    def _set(self, level: int, now: float) -> None:
+        self.history.append((now, self.level, level))
         self.level = level
         self.changes += 1
         self._calm_since = None

@@ -1,26 +1,32 @@
-"""What an engine shows of itself as plain values: the figures, the queue, the levels, the diagnostics. No secrets."""
+"""What an engine shows of itself as plain values: the figures, the queue, the sinks, the diagnostics. No secrets."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fapilog.clock import Clock
 from fapilog.delivery.accounts import Accounts
 from fapilog.delivery.wrapping import figures_of, health_of
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.channels import Outlets
 from fapilog.engine.journaling import Journaling
-from fapilog.engine.levels import LevelRules
+from fapilog.engine.pressure import LEVELS, Pressure
 from fapilog.engine.queue import EventQueue
+from fapilog.event import Names, timestamp
+
+_NS = 1_000_000_000
 
 
 def snapshot_of(
+    name: str,
     queue: EventQueue,
     accounts: Accounts,
-    levels: LevelRules,
     diagnostics: Diagnostics,
     outlets: Outlets,
+    clock: Clock,
     journaling: Journaling | None = None,
 ) -> dict[str, Any]:
-    """Return everything that ``/debug/logging`` shows of an engine made of these parts; ``journal`` if it keeps one."""
+    """Return what ``/debug/logging`` shows of an engine made of these parts; ``journal`` is None if it keeps none."""
     options = queue.options
     with accounts.lock, queue.lock:
         figures = accounts.figures(queue.submitted(), queue.dropped)
@@ -33,25 +39,24 @@ def snapshot_of(
             "high_watermark": max(queue.high_watermark, len(queue.items)),
             "policy": options.policy,
         }
-    kept = {} if journaling is None else {"journal": {**journaling.figures(), "replayed": queue.replayed}}
+        latest = {sink: list(account.latest) for sink, account in accounts.sinks.items()}
     by_name = {channel.books.sink.name: channel.books.sink for channel in outlets.channels}
-    pressures = outlets.pressures
     rows = {
-        name: {
+        sink: {
             **row,
-            "own": figures_of(by_name[name]),
-            "health": _health(by_name[name], row, diagnostics),
-            **({"pressure": pressures[name].describe()} if name in pressures else {}),
+            **_wrapped(by_name[sink], row, diagnostics),
+            "latency": _latency(latest[sink]),
+            "pressure": _pressure(outlets.pressures.get(sink), clock),
         }
-        for name, row in figures.pop("sinks").items()
+        for sink, row in figures.pop("sinks").items()
     }
     return {
+        "name": name,
         "state": "running" if queue.running else "stopped",
         "queue": depth,
         **figures,
         "sinks": rows,
-        **kept,
-        "levels": levels.describe(),
+        "journal": None if journaling is None else {**journaling.figures(), "replayed": queue.replayed},
         "diagnostics": {
             "counts": diagnostics.counts(),
             "recent": [report._asdict() for report in diagnostics.recent()],
@@ -59,7 +64,62 @@ def snapshot_of(
     }
 
 
-def _health(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics) -> dict[str, Any]:
-    """Return how a sink is: what it tells itself, without the secrets in it, or whether anything went wrong so far."""
+def totals_of(queue: EventQueue, accounts: Accounts, names: Names) -> tuple[dict[str, int], dict[str, int], int]:
+    """Return what became of all events so far, how many there were of each level, and how many are in the queue.
+
+    "Submitted" is what the worker has taken or the queue has dropped; what waits in the queue is told beside it.
+    """
+    with accounts.lock, queue.lock:
+        waiting = queue.submitted() - queue.taken - queue.replayed - queue.dropped.total()
+        figures = accounts.figures(queue.submitted(), queue.dropped)
+        levels = Counter(accounts.delivered_levels())
+        for (_, level), count in accounts.lost_levels.items():
+            levels[level] += count
+        levels.update(queue.dropped_levels)
+    totals = {
+        "submitted": accounts.passed + queue.replayed + queue.dropped.total(),
+        "delivered": figures["delivered"],
+        **{outcome: sum(figures[outcome].values()) for outcome in ("filtered", "dropped", "failed")},
+    }
+    return totals, {names.name(level): count for level, count in levels.items()}, waiting
+
+
+def _wrapped(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return what a sink and its wrappers tell of themselves, without the secrets in it."""
+    own = figures_of(sink)
+    # A sink that tells nothing is judged by whether anything went wrong so far.
     told = {"status": "failing" if row["last_error"] else "ok", **health_of(sink)}
-    return {name: diagnostics.scrubbed(value) if isinstance(value, str) else value for name, value in told.items()}
+    health = {name: diagnostics.scrubbed(value) if isinstance(value, str) else value for name, value in told.items()}
+    spool = {"events": row["spooled"], "bytes": own["pending_bytes"]} if "pending_bytes" in own else None
+    return {
+        "status": health["status"],
+        "circuit": health.get("circuit"),
+        "retried": own.get("retries", 0),
+        "spool": spool,
+        "own": own,
+        "health": health,
+    }
+
+
+def _latency(latest: Iterable[float]) -> dict[str, Any] | None:
+    """Return how long the last batches took, at most ``LATEST_BATCHES`` of them; None if there was none."""
+    seconds = sorted(latest)
+    if not seconds:
+        return None
+    last = len(seconds) - 1
+    return {
+        "p50_ms": round(seconds[last // 2] * 1_000, 3),
+        "p99_ms": round(seconds[-(-last * 99 // 100)] * 1_000, 3),
+        "batches": len(seconds),
+    }
+
+
+def _pressure(pressure: Pressure | None, clock: Clock) -> dict[str, Any] | None:
+    if pressure is None:
+        return None
+    now, time_ns = clock.monotonic(), clock.time_ns()
+    history = [
+        {"time": timestamp(time_ns - round((now - at) * _NS)), "from": LEVELS[before], "to": LEVELS[after]}
+        for at, before, after in list(pressure.history)
+    ]
+    return {**pressure.describe(), "history": history}

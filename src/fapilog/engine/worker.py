@@ -27,6 +27,7 @@ from fapilog.engine.notices import Notices
 from fapilog.engine.pressure import TICK_SECONDS, tick_all
 from fapilog.engine.queue import RECURSION, EventQueue
 from fapilog.engine.stages import HeldBack, Stages
+from fapilog.engine.watching import Watching
 from fapilog.event import EventDict, Origin
 from fapilog.offload import DaemonExecutor
 
@@ -59,6 +60,7 @@ class Worker:
         clock: Clock,
         notices: Notices,
         diagnostics: Diagnostics,
+        watching: Watching | None = None,
     ) -> None:
         """Make a run; :meth:`run` is the thread's body.
 
@@ -72,6 +74,7 @@ class Worker:
             clock: For the pauses.
             notices: What the engine itself has to say.
             diagnostics: Where it is said if no slice can be made.
+            watching: Keeps the last events, if somebody asked for that.
         """
         self._queue = queue
         self._accounts = accounts
@@ -87,6 +90,7 @@ class Worker:
         self._notices = notices
         self._words_left = _LAST_WORDS
         self._diagnostics = diagnostics
+        self._watching = watching
         self._pressures = list(outlets.pressures.values())
         self._tick_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -237,6 +241,9 @@ class Worker:
             self._hand_over(piece, len(records), held_back)
 
     def _hand_over(self, piece: Slice, taken: int, held_back: HeldBack) -> None:
+        if self._watching is not None:
+            # Before the sinks, which may take their time.
+            self._diagnostics.guard("console", self._watching.note, piece)
         self._accounts.open_slice(
             piece, taken, held_back.filtered, self._sink_accounts, held_back.dropped, held_back.levels
         )

@@ -52,7 +52,7 @@ def submit(
     queue = origin.queue
     queue.bind(origin)
     queue = origin.queue
-    if origin.level > levelno:
+    if not wanted(origin, levelno):
         return None
     text = to_text(message)
     copied = queue.copy_fields(fields)
@@ -69,14 +69,24 @@ def submit(
         extra = Extra(exception, stack, size)
     scope = current.get()
     now = time.time_ns() if time_ns is None else time_ns
-    notes = scope.notes
+    below = scope.below if levelno < origin.threshold else None
+    # What is below the threshold may be kept back and never come out: it is not told on a span.
+    notes = None if below is not None else scope.notes
     if notes is not None:
         notes.levels[levelno] += 1
         error = raised(exc_info) if exception is not None and levelno >= ERROR else None
         if error is not None:
             notes.note_error(error, now)
     record = (now, levelno, origin, text, plain, bound, scope.fields, scope.request.shared, active_span(queue), extra)
-    return queue.admit(record, may_await=may_await)
+    return queue.admit(record, may_await=may_await) if below is None else below.take(record, size, queue, may_await)
+
+
+def wanted(origin: Origin, levelno: int) -> bool:
+    """Tell whether an event of this level would be taken here and now."""
+    if origin.threshold <= levelno:
+        return True
+    below = current.get().below
+    return below is not None and origin.level <= levelno and below.level <= levelno
 
 
 def submit_call(
@@ -91,7 +101,7 @@ def submit_call(
     may_await: bool,  # noqa: FBT001
 ) -> Awaitable[None] | None:
     """Do what a level method's fast path could not; the parameters are the method's own."""
-    if origin.level > levelno:
+    if not wanted(origin, levelno):
         return None
     if args:
         message, fields = interpolate(message, args, fields)

@@ -5,7 +5,7 @@ from typing import Any, Protocol, Self
 
 from fapilog.drain_result import DrainResult
 from fapilog.event import Origin
-from fapilog.logger.capture import NOTHING, bind_fields
+from fapilog.logger.capture import NOTHING, bind_fields, wanted
 
 
 class Drainable(Protocol):
@@ -55,7 +55,7 @@ class Facade:
             ConfigError: If there is no such level.
         """
         self._origin.queue.bind(self._origin)
-        return self._origin.level <= self._origin.queue.levels.number(level, "is_enabled_for(level)")
+        return wanted(self._origin, self._origin.queue.levels.number(level, "is_enabled_for(level)"))
 
     def __repr__(self) -> str:
         """Name the logger and the keys, not the values, of what is bound to it."""

@@ -1,7 +1,7 @@
 """The level methods of both facades, made in one place.
 
     info(message, **fields)
-      ├─ level off ──────────────────────────────────────────────► return
+      ├─ level off, for everybody ───────────────────────────────► return
       ├─ scalars only, short, room in the queue: append ─────────► return      (about a microsecond)
       └─ anything else: capture.submit_call ─► Intake.admit ─────► return, wait or await
 
@@ -128,7 +128,14 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
             return taken
         queue = origin.queue
         items = queue.items
-        if args or exc_info or stack_info or type(message) is not str or len(items) >= queue.limit:
+        if (
+            args
+            or exc_info
+            or stack_info
+            or type(message) is not str
+            or len(items) >= queue.limit
+            or origin.threshold > levelno
+        ):
             return (
                 submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await)
                 or taken

@@ -62,7 +62,7 @@ def key_of(error: BaseException) -> Key:
     return class_name(error), to_text(error)
 
 
-def _last_lines(text: str, limit: int) -> str:
+def last_lines(text: str, limit: int) -> str:
     """Return the end of a stack trace, where the error was; whole lines, as half a secret is recognised by nobody."""
     return text if len(text) <= limit else text[text.find("\n", -limit) + 1 :]
 
@@ -95,7 +95,7 @@ def record_once(
     attributes = {
         "exception.type": key[0],
         "exception.message": scrub(head_of(key[1], _MOST_MESSAGE)),
-        "exception.stacktrace": scrub(_last_lines(stack, _MOST_STACK)),
+        "exception.stacktrace": scrub(last_lines(stack, _MOST_STACK)),
     }
     # The event that ``record_exception`` makes; that would ask the exception for its words itself, which may raise.
     span.add_event(_EVENT, attributes, time_ns)

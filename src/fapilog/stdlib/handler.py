@@ -2,6 +2,7 @@
 
     logger.info("…")  ─►  handle(record)
                             ├─ a server's second traceback, a level that is off ─────────► nothing
+                            ├─ one that came so far because others are turned up ────────► nothing
                             ├─ a record made while we take one apart ─► one, then counted as ``recursion``
                             ├─ on a thread of fapilog's own ──────────► one, then counted as ``recursion``
                             └─ anything else ─► capture.submit, at the call, by value
@@ -23,6 +24,7 @@ from fapilog.diagnostics import attempt, describe
 from fapilog.event import Origin
 from fapilog.levels import STANDARD_LEVELS
 from fapilog.logger.capture import submit
+from fapilog.stdlib.louder import Louder
 from fapilog.stdlib.otel_handlers import OtelHandlers, exports_otlp
 from fapilog.stdlib.records import is_last_line, level_of, name_of, read, was_reported
 
@@ -51,6 +53,7 @@ class FapilogHandler(logging.Handler):
     Attributes:
         placements: By logger name what has to be undone when the handler leaves (``stdlib/placement.py``).
         otel_handlers: Keeps OpenTelemetry's handlers from exporting the same records once more.
+        louder: Which loggers are turned up for a while, and the handler's level for all others.
     """
 
     def __init__(self, level: int | str = logging.NOTSET, *, source: bool = False) -> None:
@@ -59,12 +62,39 @@ class FapilogHandler(logging.Handler):
         self.source = source
         self.placements: dict[str, Any] = {}
         self.otel_handlers = OtelHandlers(self.placements, _exports_otlp, _report_otel)
+        self.louder = Louder(self.level)
         self._depth = threading.local()
         self._fed_at = -1
         self._fed = 0
 
+    def setLevel(self, level: int | str) -> None:  # noqa: N802 - logging's name
+        """Set the handler's own level; what is turned up for a while stays so."""
+        super().setLevel(level)
+        self.louder.own = self.level
+        self.level = self.louder.lowest()
+
+    def turn_up(self, owner: object, logger: logging.Logger, level: int | None) -> None:
+        """Turn a logger up as :meth:`Louder.wish` says, and let through as much as is needed for it."""
+        ours = self.level == self.louder.lowest()
+        self.louder.wish(owner, logger, level)
+        self._fit(ours=ours)
+
+    def leave(self, holder: logging.Logger) -> None:
+        """Take back all that is turned up of what comes by ``holder``, which is about to lose this handler."""
+        ours = self.level == self.louder.lowest()
+        self.louder.leave(holder)
+        self._fit(ours=ours)
+
+    def _fit(self, *, ours: bool) -> None:
+        """Have the level that is needed, unless somebody has written another one to ``level``: that is our own then."""
+        if not ours:
+            self.louder.own = self.level
+        self.level = self.louder.lowest()
+
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, without the handler's lock; always True."""
+        if self.louder.levels and level_of(record) < self.louder.threshold(name_of(record)):
+            return True
         depth = getattr(self._depth, "value", 0)
         if depth >= _DEEPEST:
             self._suppress(name_of(record))

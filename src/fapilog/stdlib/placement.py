@@ -54,6 +54,9 @@ class Placement:
         if self.holders:
             return
         logger = self.logger
+        if self.handler is not None:
+            # First: its level is compared below, and what is turned up would go to the console from here on.
+            self.handler.leave(logger)
         now = logger.handlers
         ours = self.handler in now if self.handler is not None else now == self.installed
         if self.handler is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fapilog import LoggerBuilder
-from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
 from tests.asgi.conftest import Log
 from tests.asgi.driver import App, Server, http_scope

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from fapilog import LoggerBuilder, _runtime
 from fapilog.asgi import FapilogMiddleware
-from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
 from fapilog.fastapi import FastAPIBuilder
 from fapilog.metrics.catalogue import HTTP_LABELS

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from fapilog import LoggerBuilder, get_logger
-from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
 from tests.asgi.driver import Server, http_scope, reply
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from fapilog import LoggerBuilder, bind_context, get_logger
 from fapilog.asgi import FapilogMiddleware
-from fapilog.asgi.middleware import RequestMiddleware
+from fapilog.asgi.each_request import RequestMiddleware
 from fapilog.asgi.setup import with_telemetry
 from fapilog.fastapi import FastAPIBuilder
 from tests.asgi.driver import Server, answering, http_scope, reply, websocket_scope

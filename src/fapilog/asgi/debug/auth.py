@@ -1,23 +1,30 @@
-"""Who may read the debug route: whoever shows the token, in a header or, for reading only, in the link.
+"""The secret that opens the console, and how far each way in leads.
 
-    Authorization: Bearer <token>        any client
-    ?token=<token>                       the ready link that is printed at start
+    Authorization: Bearer <token>        reads and changes
+    the cookie of a session              reads: a link that opens once, or the login form, has set it
+    with_debug_route(allow=…)            reads and changes: the application's own authentication has said so
 
-A token in a URL ends up where URLs are kept: proxies, browser history. It is accepted because the route only
-reads, answers ``Referrer-Policy: no-referrer``, and takes the token out of what servers and tracing would keep
-(:mod:`fapilog.asgi.debug.routes`). Whoever configures a long-lived token sends the header.
+The token stands in no URL: those are kept by proxies, browsers and access logs. What is signed with it for other
+purposes (tickets, cookies, levels) is signed with keys derived from it, so that none of these passes for another.
 """
 
 import hmac
 import secrets
 from collections.abc import Iterable
-from urllib.parse import parse_qsl
+from enum import IntEnum
 
 from fapilog.edge_options import check_token
 
 _GENERATED_BYTES = 24
-_MAX_QUERY_FIELDS = 20
-_SCHEME = b"bearer "
+_SCHEME = b"bearer"
+
+
+class Access(IntEnum):
+    """How far a request may go."""
+
+    NONE = 0
+    READ = 1
+    CHANGE = 2
 
 
 class Token:
@@ -40,42 +47,33 @@ class Token:
         self._secret = token or secrets.token_urlsafe(_GENERATED_BYTES)
 
     def reveal(self) -> str:
-        """Return the secret, for the link that is printed at start."""
+        """Return the secret, for what is printed at start and for keys of other parts."""
         return self._secret
 
     def matches(self, given: bytes) -> bool:
         """Compare in a time that does not depend on where the two differ."""
         return hmac.compare_digest(given, self._secret.encode("ascii"))
 
+    def key(self, purpose: bytes) -> bytes:
+        """Return a key of 256 bits for one purpose; from it neither the token nor the key of another is found."""
+        return hmac.digest(self._secret.encode("ascii"), b"fapilog console: " + purpose, "sha256")
+
     def __repr__(self) -> str:
         """Show where the token came from, not the token."""
         return f"<Token {'generated' if self.generated else 'configured'}>"
 
 
-def is_authorized(token: Token, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> bool:
-    """Tell whether a request shows the token: the ``Authorization`` header decides where there is one.
+def bearer_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return what a request shows as its token; None if it shows none.
+
+    A header of another scheme, such as the ``Basic`` of a proxy in front, shows none. Two headers are no token
+    either, but an attempt: which of them a proxy has checked cannot be known.
 
     Args:
-        token: The token asked for.
         headers: The request's raw headers.
-        query: The raw query string.
     """
-    values = [value for name, value in headers if name.lower() == b"authorization"]
-    if values:
-        given = values[0].strip()
-        return (
-            len(values) == 1
-            and given[: len(_SCHEME)].lower() == _SCHEME
-            and token.matches(given[len(_SCHEME) :].strip())
-        )
-    tokens = tokens_of(query)
-    return len(tokens) == 1 and token.matches(tokens[0])
-
-
-def tokens_of(query: bytes) -> list[bytes]:
-    """Return the values of ``token`` in a raw query string; none if the string is malformed or absurdly long."""
-    try:
-        fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
-    except ValueError:
-        return []
-    return [value.encode("utf-8", "replace") for name, value in fields if name == "token"]
+    values = [value.strip() for name, value in headers if name.lower() == b"authorization"]
+    schemes = [value[: len(_SCHEME) + 1].lower() in (_SCHEME, _SCHEME + b" ") for value in values]
+    if not any(schemes):
+        return None
+    return values[0][len(_SCHEME) :].strip() if len(values) == 1 else b""

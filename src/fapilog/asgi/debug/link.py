@@ -7,21 +7,17 @@ from typing import Any
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound to
 
 
-def make_link(path: str, token: str) -> str:
-    """Return the link to print: with host and port under uvicorn, else the path alone.
-
-    Must be called from within the lifespan: uvicorn's lifespan task is where its configuration can be read.
-    """
-    return f"{_base_url()}{path}?token={token}"
-
-
-def tell(link: str) -> None:
-    """Print the link to standard error, one line."""
-    sys.stderr.write(f"fapilog: debug route: {link}\n")
+def tell(link: str, token: str) -> None:
+    """Print to standard error, one line each, a link that opens once and the token itself."""
+    sys.stderr.write(f"fapilog: debug route: {link}\nfapilog: debug token: {token}\n")
     sys.stderr.flush()
 
 
-def _base_url() -> str:
+def base_url() -> str:
+    """Return what stands before the path in a link: scheme, host and port under uvicorn, else nothing.
+
+    Must be called from within the lifespan: uvicorn's lifespan task is where its configuration can be read.
+    """
     config = _uvicorn_config()
     # Under gunicorn the sockets are the arbiter's and uvicorn's own host and port are unused defaults.
     if config is None or "gunicorn" in sys.modules or not isinstance(config.port, int) or not config.port:

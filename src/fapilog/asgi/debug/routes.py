@@ -1,165 +1,134 @@
-"""``GET /debug/logging``: the figures of the engine, answered in front of the application.
+"""``/debug/logging`` and what is below it, answered in front of the application.
 
-    server ─► DebugRoute ──path matches──► 405 | 401 | 200 JSON
-                  ├──────path/metrics────► 405 | 401 | 200 as Prometheus reads it | 501 without prometheus-client
+    server ─► DebugRoute ──below the path──► Guard ──► 401 403 421 429
+                  │                            └─────► handler ─► answer
                   └──────everything else─► FapilogMiddleware ─► application
 
 Standing outermost it is reachable although the application has a catch-all route, appears in no OpenAPI document, and
 is not logged: whoever polls it does not fill the log.
 """
 
-import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-import orjson
-from opentelemetry import trace
-
-from fapilog._version import __version__
-from fapilog.asgi.debug.auth import is_authorized, tokens_of
-from fapilog.asgi.debug.metrics import MISSING, exposition
-from fapilog.asgi.debug.options import DebugOptions
+from fapilog.asgi.debug import levels, louder, page, requests, session, status, tail
+from fapilog.asgi.debug.answers import Answer, BadRequestError, refuse
+from fapilog.asgi.debug.console import Console
+from fapilog.asgi.debug.login import prefers_html
+from fapilog.asgi.debug.request import Handler, Request, query_of
 from fapilog.asgi.types import App, Receive, Scope, Send
-from fapilog.clock import SYSTEM_CLOCK, Clock
-from fapilog.event import timestamp
 
-_METHODS = ("GET", "HEAD")
-_HIDDEN = b"token=***"
-_METRICS = "/metrics"
-_JSON = b"application/json"
-_HEADERS = (
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-)
+_HEADERS: Mapping[bytes, bytes] = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+
+
+async def _front(request: Request) -> Answer | None:
+    """Answer the page to a browser, and JSON to everybody else."""
+    return await (page.page if prefers_html(request.scope["headers"]) else status.status)(request)
+
+
+_PLAIN: Mapping[str, Mapping[str, Handler]] = {
+    "": {"GET": _front},
+    "health": {"GET": status.health},
+    "history": {"GET": status.history},
+    "levels": {"GET": levels.get_levels, "PUT": levels.put_levels},
+    "louder": {"GET": louder.get_louder, "PUT": louder.put_louder},
+    "metrics": {"GET": status.metrics},
+    "openapi.json": {"GET": status.openapi},
+    "requests": {"GET": requests.requests},
+    "session": {"POST": session.session},
+    "tail": {"GET": tail.tail},
+}
+_BELOW: Mapping[str, Handler] = {
+    "requests/": requests.request,
+    "static/": page.static,
+    "traces/": requests.trace,
+}
+"""What answers everything that begins so."""
 
 
 class DebugRoute:
-    """An ASGI application around another one that answers two paths itself. Holds no state of a request.
+    """An ASGI application around another one that answers the console's paths itself. Holds no state of a request.
 
     Args:
         app: The application behind it; also the attribute ``app``, so that instrumentation finds its way in.
-        options: The path it answers, relative to the application's root path, and what a reader has to show; the
-            metrics are under ``/metrics`` of it. Exactly this spelling of the path: encoded, doubled or slash-ended
-            variants go to the application.
-        figures: Returns what is answered, plain JSON values without secrets; called on the event loop.
+        console: What is shown and changed. Its path is taken relative to the application's root path, in exactly this
+            spelling: encoded, doubled or slash-ended variants go to the application.
     """
 
-    def __init__(self, app: App, options: DebugOptions, figures: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, app: App, console: Console) -> None:
         """Check nothing: the options did."""
         self.app = app
-        self._options = options
-        self._paths = (options.path, options.path + _METRICS)
-        self._figures = figures
+        self.console = console
+        self._path = console.options.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the route's path; pass on everything else untouched, at the first time after telling the link."""
-        if not self._options.announced:
-            self._options.announce()
-        if scope["type"] == "http" and scope["path"].endswith(self._paths):
-            for path in self._paths:
-                if _is_at(scope, path):
-                    await self._answer(scope, send, metrics=path == self._paths[1])
-                    return
+        """Answer what is the console's; pass on everything else untouched, at the first time after telling the link."""
+        console = self.console
+        if not console.options.announced:
+            console.options.announce()
+        if scope["type"] == "http":
+            console.watch_spans()
+            rest = _rest_of(scope, self._path) if self._path in scope["path"] else None
+            if rest is not None:
+                await self._serve(scope, receive, send, rest)
+                return
         await self.app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, send: Send, *, metrics: bool) -> None:
-        query = scope["query_string"]
-        if tokens_of(query):
-            _hide_token(scope)
-        head = scope["method"] == "HEAD"
-        if scope["method"] not in _METHODS:
-            await _refuse(send, 405, "only GET and HEAD", (b"allow", ", ".join(_METHODS).encode()))
-        elif not is_authorized(self._options.token, scope["headers"], query):
-            await _refuse(send, 401, "a valid token is needed", (b"www-authenticate", b'Bearer realm="fapilog"'))
-        elif not metrics:
-            await _send(send, 200, _json(self._figures()), _JSON, head=head)
-        elif (written := await exposition(scope["headers"])) is None:
-            await _refuse(send, 501, MISSING, head=head)
-        else:
-            await _send(send, 200, written.text, written.content_type.encode(), head=head)
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, rest: str) -> None:
+        console, client = self.console, self.console.client_of(scope)
+        admission = await console.guard.admit(scope, path=rest, client=client)
+        answer = admission.refusal
+        if answer is None:
+            query = query_of(scope["query_string"])
+            answer = await _handled(Request(console, scope, receive, send, rest, query, admission.access, client))
+        if answer is not None:
+            await _send(send, answer, admission.headers, head=scope["method"] == "HEAD")
 
 
-def process_figures(
-    snapshot: Callable[[], Mapping[str, Any]], withheld: Mapping[str, int], clock: Clock = SYSTEM_CLOCK
-) -> Callable[[], dict[str, Any]]:
-    """Return the function that the route asks: the engine's snapshot, and whose figures they are.
-
-    ``uptime_seconds`` counts from this call. Of what went wrong it tells kind, time and type of the exception, not
-    the message: a library may have put a password into it.
-
-    Args:
-        snapshot: Returns the engine's figures.
-        withheld: Completion events that the rules of the edge held back, by rule.
-        clock: For the uptime.
-    """
-    started = clock.monotonic()
-
-    def figures() -> dict[str, Any]:
-        engine = dict(snapshot())
-        sinks = {
-            name: {**sink, "last_error": _type_of(sink.get("last_error"))} for name, sink in engine["sinks"].items()
-        }
-        said = engine["diagnostics"]
-        recent = [{"time": timestamp(report["time_ns"]), "kind": report["kind"]} for report in said["recent"]]
-        return {
-            "fapilog": __version__,
-            "pid": os.getpid(),
-            "scope": "this process only",
-            "uptime_seconds": round(clock.monotonic() - started, 3),
-            **engine,
-            "withheld": dict(withheld),
-            "sinks": sinks,
-            "diagnostics": {**said, "recent": recent},
-        }
-
-    return figures
+async def _handled(request: Request) -> Answer | None:
+    """Find who answers a request that was let in, and have it answered."""
+    method = request.scope["method"]
+    handlers = _PLAIN.get(request.rest)
+    if handlers is None:
+        below = next((handler for prefix, handler in _BELOW.items() if request.rest.startswith(prefix)), None)
+        if below is None:
+            return refuse(404, "there is nothing of this name")
+        handlers = {"GET": below}
+    handler = handlers.get("GET" if method == "HEAD" else method)
+    if handler is None:
+        allowed = ", ".join([*handlers, "HEAD"] if "GET" in handlers else handlers)
+        return refuse(405, f"only {allowed}", ((b"allow", allowed.encode("ascii")),))
+    try:
+        return await handler(request)
+    except BadRequestError as error:
+        return error.answer
 
 
-def _type_of(error: str | None) -> str | None:
-    """Return the first word of ``Type: message``."""
-    return None if error is None else error.partition(":")[0]
-
-
-def _is_at(scope: Scope, path: str) -> bool:
-    """Tell whether the request asks for ``path`` in its one canonical spelling, below the root path."""
+def _rest_of(scope: Scope, path: str) -> str | None:
+    """Return what follows the console's path, ``""`` for the path itself; None if the request is not for it."""
     root = scope.get("root_path", "").rstrip("/")
-    if scope["path"] not in {path, root + path}:
-        return False
     raw = scope.get("raw_path")
-    return raw is None or raw.split(b"?", 1)[0] in {path.encode(), (root + path).encode("utf-8")}
+    for prefix in (root + path, path):
+        _, found, rest = scope["path"].partition(prefix)
+        if not found or not scope["path"].startswith(prefix) or (rest and (rest[0] != "/" or rest == "/")):
+            continue
+        if raw is None or _begins(raw.split(b"?", 1)[0], (root + path, path)):
+            return str(rest[1:])
+    return None
 
 
-def _hide_token(scope: Scope) -> None:
-    """Take the token out of what outlives the request.
-
-    Servers write their access line from this very dict after the answer, and FastAPI's own telemetry has put the
-    query on its span before we were called.
-    """
-    scope["query_string"] = _HIDDEN
-    span = trace.get_current_span()
-    if span.is_recording():
-        span.set_attribute("url.query", _HIDDEN.decode())
+def _begins(raw: bytes, prefixes: Iterable[str]) -> bool:
+    """Tell whether a raw path begins with one of these, spelled as they are."""
+    return any(raw == start or raw.startswith(start + b"/") for start in (each.encode("utf-8") for each in prefixes))
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
-
-
-async def _refuse(send: Send, status: int, error: str, *more_headers: tuple[bytes, bytes], head: bool = False) -> None:
-    await _send(send, status, _json({"error": error}), _JSON, *more_headers, head=head)
-
-
-async def _send(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    *more_headers: tuple[bytes, bytes],
-    head: bool = False,
-) -> None:
-    length = str(len(body)).encode()
-    headers = [(b"content-type", content_type), *_HEADERS, (b"content-length", length), *more_headers]
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
+async def _send(send: Send, answer: Answer, more: Iterable[tuple[bytes, bytes]], *, head: bool) -> None:
+    headers = {**_HEADERS, b"content-type": answer.content_type, **dict(answer.headers)}
+    headers[b"content-length"] = str(len(answer.body)).encode("ascii")
+    await send({"type": "http.response.start", "status": answer.status, "headers": [*headers.items(), *more]})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -27,7 +27,6 @@ from fapilog.asgi.tracing.others import (
     Found,
     Inside,
     fastapi_measures,
-    is_configured,
     outside,
     provider_of,
 )
@@ -39,6 +38,7 @@ from fapilog.otel.exceptions import RecordedExceptions
 from fapilog.otel.links import tracer_of
 from fapilog.otel.options import TracingOptions
 from fapilog.otel.semconv import conventions, with_former_names
+from fapilog.otel.watching import is_configured
 
 TRACED = "fapilog.traced"
 _KINDS = frozenset(("http", "websocket"))
@@ -184,7 +184,7 @@ class Telemetry:
             self._watched = provider
             if is_configured(provider):
                 # One that cannot be hashed or referred to weakly does without: what it records, nobody knows.
-                attempt(_runtime.watch_spans, provider, RecordedExceptions)
+                attempt(_runtime.span_watch().add, provider, RecordedExceptions)
 
     def _finish(self, request: TracedRequest, error: BaseException | None) -> None:
         request.scope.pop(TRACED, None)

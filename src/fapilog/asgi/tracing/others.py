@@ -19,9 +19,10 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 
+from fapilog.otel.watching import is_configured
+
 FASTAPI_KEY = "fastapi.telemetry"
 _CONTRIB = ("opentelemetry.instrumentation.asgi", "OpenTelemetryMiddleware")
-_PLACEHOLDERS = frozenset(("ProxyTracerProvider", "NoOpTracerProvider"))
 _DEEPEST = 50
 _ENTERED = "fapilog-request"
 
@@ -38,11 +39,6 @@ class Found(NamedTuple):
 
     span: Span
     reports: bool
-
-
-def is_configured(provider: Any) -> bool:
-    """Tell whether a provider makes anything: not the API's stand-ins for an SDK that nobody has set up."""
-    return type(provider).__name__ not in _PLACEHOLDERS
 
 
 def inner_apps(app: Any) -> Iterator[Any]:

@@ -1,0 +1,189 @@
+"""Who may read the console, and who may change something: asked for every request, before anything else is done.
+
+request ─► Host over loopback: 421 ─► too many failed tries: 429 ─► a change from another site's page: 403
+        ─► token: CHANGE │ cookie, link that opens once: READ │ allow=: CHANGE
+        ─► none of them: 401, the form for browsers ─► a change with READ alone: 403
+"""
+
+import asyncio
+import inspect
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from fapilog.asgi.access import diagnose
+from fapilog.asgi.debug.answers import Answer, refuse
+from fapilog.asgi.debug.auth import Access, bearer_of
+from fapilog.asgi.debug.hosts import is_foreign, is_misdirected
+from fapilog.asgi.debug.login import page, prefers_html
+from fapilog.asgi.debug.options import DebugOptions
+from fapilog.asgi.debug.session import Sessions, Shown
+from fapilog.asgi.debug.tickets import Tickets, signer_of
+from fapilog.asgi.debug.tries import Report, Tries
+from fapilog.asgi.types import Scope
+from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.diagnostics import attempt
+
+SESSION = "session"
+_READING = ("GET", "HEAD")
+_MAX_FIELDS = 20
+_WRONG_TOKEN, _FORGED_COOKIE = "wrong_token", "forged_cookie"
+_AUTHENTICATE = (b"www-authenticate", b'Bearer realm="fapilog"')
+_SAID = {
+    _WRONG_TOKEN: "That is not the token.",
+    "used_ticket": "This link was opened before; each opens once.",
+    "expired_ticket": "This link is too old.",
+    "forged_ticket": "This link is not one of this process.",
+    "too_many_tickets": "Too many links were opened; wait until one has expired.",
+}
+
+
+class Admission(NamedTuple):
+    """What a request may do.
+
+    Attributes:
+        access: How far it may go.
+        refusal: What is answered instead; None if it may go on.
+        headers: What the answer has to carry in addition.
+    """
+
+    access: Access
+    refusal: Answer | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Guard:
+    """Decides for one console. Thread-safe; in a forked child with the same keys and counts of its own.
+
+    Args:
+        options: Its options.
+        clock: For ends and windows.
+        report: Takes what is to be logged about failed tries, at WARNING.
+    """
+
+    def __init__(self, options: DebugOptions, clock: Clock = SYSTEM_CLOCK, report: Report | None = None) -> None:
+        """Begin with no failed tries and no ticket used."""
+        self._options = options
+        self._sessions = Sessions(options.token, options.path, clock)
+        self._tickets = Tickets(signer_of(options.token, clock))
+        self._tries = Tries(report or _unheard, clock)
+
+    async def admit(self, scope: Scope, *, path: str, client: str) -> Admission:
+        """Return what a request may do. Never raises for what a client sends or for what ``allow`` does.
+
+        Args:
+            scope: Of the request, of type ``http``.
+            path: What it asks for below the console's path: ``""`` for the page, ``"session"``, ``"levels"``, …
+                A POST to ``session`` needs no access: it is what :meth:`sign_in` answers.
+            client: The client's address, that of before trusted proxies; failed tries are counted by it.
+        """
+        if is_misdirected(scope, self._options.hosts):
+            error = "this host is not served here; a proxy's is named in with_debug_route(hosts=…)"
+            return Admission(Access.NONE, refuse(421, error))
+        shut_out = self._shut_out(scope, client)
+        if shut_out is not None:
+            return Admission(Access.NONE, shut_out)
+        signs_in = path == SESSION and scope["method"] == "POST"
+        changes = scope["method"] not in _READING
+        if changes and is_foreign(scope, self._options.hosts, unknown=signs_in):
+            return Admission(Access.NONE, refuse(403, "another site's page may not do this"))
+        if signs_in:
+            return Admission(Access.NONE)
+        access, reason, headers = self._shown(scope, path)
+        if access < (Access.CHANGE if changes else Access.READ) and await self._is_allowed(scope):
+            access = Access.CHANGE
+        if access is Access.NONE:
+            return Admission(access, self._unauthorized(scope, client, reason))
+        if changes and access is Access.READ:
+            return Admission(access, refuse(403, "changes need the token, as Authorization: Bearer"))
+        return Admission(access, None, headers)
+
+    def sign_in(self, scope: Scope, form: bytes, *, client: str) -> Answer:
+        """Answer the login form, once :meth:`admit` has let it through: 303 to the console with a cookie, or 401.
+
+        Args:
+            scope: Of the request.
+            form: Its body.
+            client: As for :meth:`admit`.
+        """
+        if not self._options.takes_token:
+            return refuse(404, "there is no token; the application decides who may read")
+        shut_out = self._shut_out(scope, client)  # again: others may have failed while the form was on its way
+        if shut_out is not None:
+            return shut_out
+        given = _fields(form, "token")
+        if len(given) != 1 or not self._options.token.matches(given[0]):
+            return self._unauthorized(scope, client, _WRONG_TOKEN)
+        place = self._sessions.place(scope).encode("ascii")
+        return Answer(303, b"", b"text/plain", ((b"location", place), self._sessions.cookie(scope)))
+
+    def _shown(self, scope: Scope, path: str) -> tuple[Access, str, tuple[tuple[bytes, bytes], ...]]:
+        """Return what a request shows by itself: access, else what was wrong with it; and a cookie for a ticket."""
+        bearer = bearer_of(scope["headers"])
+        if bearer is not None:
+            right = self._options.token.matches(bearer)
+            return (Access.CHANGE, "", ()) if right else (Access.NONE, _WRONG_TOKEN, ())
+        session = self._sessions.shown(scope)
+        reason = _FORGED_COOKIE if session is Shown.FORGED else ""
+        tickets = _tickets(scope) if not path else []
+        if tickets:
+            # A link that is opened again in the same browser is no attempt: the cookie has the say.
+            reason = self._tickets.take(tickets[0] if len(tickets) == 1 else b"")
+            if not reason:
+                return Access.READ, "", (self._sessions.cookie(scope),)
+        return (Access.READ, "", ()) if session is Shown.VALID else (Access.NONE, reason, ())
+
+    async def _is_allowed(self, scope: Scope) -> bool:
+        """Ask the application's own authentication; what it raises is reported and refuses."""
+        allow = self._options.allow
+        if allow is None:
+            return False
+        said, error = attempt(allow, dict(scope))
+        if inspect.isawaitable(said):
+            [said] = await asyncio.gather(said, return_exceptions=True)
+            error = said if isinstance(said, Exception) else None
+        if error is None and not isinstance(said, bool):
+            error = TypeError(f"with_debug_route(allow) returned {type(said).__name__}, not True or False")
+        if error is not None:
+            diagnose("debug route", error)
+        return said is True
+
+    def _unauthorized(self, scope: Scope, client: str, reason: str) -> Answer:
+        """Count a failed try, if it was one, and ask for the token."""
+        if reason:
+            self._tries.fail(client, reason)
+        if not prefers_html(scope["headers"]):
+            return refuse(401, "a valid token is needed", (_AUTHENTICATE,))
+        return page(401, self._action(scope), _SAID.get(reason, ""), (_AUTHENTICATE,))
+
+    def _shut_out(self, scope: Scope, client: str) -> Answer | None:
+        seconds = self._tries.shut_out(client)
+        if not seconds:
+            return None
+        said, headers = "too many failed tries", ((b"retry-after", str(seconds).encode("ascii")),)
+        if not prefers_html(scope["headers"]):
+            return refuse(429, said, headers, retry_after_seconds=seconds)
+        return page(429, self._action(scope), f"Too many failed tries. Try again in {seconds} s.", headers)
+
+    def _action(self, scope: Scope) -> str | None:
+        return f"{self._sessions.place(scope)}/{SESSION}" if self._options.takes_token else None
+
+
+def _unheard(message: str, fields: dict[str, Any]) -> None:
+    """Tell nobody."""
+
+
+def _tickets(scope: Scope) -> list[bytes]:
+    """Return the tickets of a link that a browser opens; a HEAD, an image or a frame takes none."""
+    if scope["method"] != "GET" or not prefers_html(scope["headers"]):
+        return []
+    places = [value.strip() for name, value in scope["headers"] if name.lower() == b"sec-fetch-dest"]
+    return _fields(scope["query_string"], "once") if places in ([], [b"document"]) else []
+
+
+def _fields(query: bytes, name: str) -> list[bytes]:
+    """Return the values of a field in a query or form; none if it is malformed or absurdly long."""
+    try:
+        fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return []
+    return [value.encode("utf-8", "replace") for key, value in fields if key == name]

@@ -1,0 +1,87 @@
+"""``X-Log-Level`` on a request: verified, or ignored, counted and told.
+
+The client learns nothing of either: no answer is another for it.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from fapilog.asgi.debug.auth import Token
+from fapilog.asgi.debug.level_tokens import WRONG_SIGNATURE, LevelTokens
+from fapilog.asgi.debug.tries import Tries
+from fapilog.asgi.loud import Grant
+from fapilog.clock import Clock
+
+REFUSED = "log_level_header_refused"
+TOO_MANY = "too_many_tries"
+_SAY_EVERY_SECONDS = 60.0
+
+
+class LevelHeaders:
+    """Takes the headers of requests. For one event loop.
+
+    Ten forged values of one address within a minute, and its headers are not even verified until the minute is over.
+    These tries are not the console's: what comes with the requests of an office must not shut its engineer out there.
+
+    Args:
+        token: The console's; None, where it has none, ignores the header.
+        engine: Returns the engine whose level names count.
+        tell: Logs a refusal.
+        clock: For deadlines.
+
+    Attributes:
+        refused: How many were refused, by reason.
+    """
+
+    def __init__(
+        self,
+        token: Token | None,
+        engine: Callable[[], Any],
+        tell: Callable[[str, dict[str, Any]], None],
+        clock: Clock,
+    ) -> None:
+        """Refuse nothing yet."""
+        self.refused: Counter[str] = Counter()
+        self._token = token
+        self._engine = engine
+        self._tell = tell
+        self._clock = clock
+        self._tries = Tries(_nothing, clock)
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def grant(self, value: bytes, client: str) -> Grant | None:
+        """Return what a header asks for, or None if it is refused; the grant ends when the header does.
+
+        Args:
+            value: The header as it came.
+            client: Whose request it is.
+        """
+        if self._token is None:
+            return None
+        if self._tries.shut_out(client):
+            self._refuse(TOO_MANY, client)
+            return None
+        levels = self._engine().queue.levels
+        wish = LevelTokens(self._token, levels, self._clock).verify(value)
+        if isinstance(wish, str):
+            if wish == WRONG_SIGNATURE:
+                self._tries.fail(client, wish)
+            self._refuse(wish, client)
+            return None
+        return Grant(wish.levelno, levels.name(wish.levelno), self._clock.monotonic() + wish.seconds_left)
+
+    def _refuse(self, reason: str, client: str) -> None:
+        """Count a refusal, and say how many there were, at most once a minute for each reason."""
+        self.refused[reason] += 1
+        now = self._clock.monotonic()
+        again, told = self._said.get(reason, (now, 0))
+        if now < again:
+            return
+        count = self.refused[reason]
+        self._said[reason] = (now + _SAY_EVERY_SECONDS, count)
+        self._tell(REFUSED, {"client_ip": client, "reason": reason, "count": count - told})
+
+
+def _nothing(*_: object) -> None:
+    """Report nothing: refusals are told by reason."""

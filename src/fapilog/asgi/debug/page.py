@@ -1,0 +1,84 @@
+"""The console's page and the files that it is made of: HTML, style sheets and ES modules, as they lie in ``static/``.
+
+No build step, no script or style inside the HTML, and nothing is loaded from anywhere else, which the page's
+Content-Security-Policy holds the browser to. The files are served by a table of their names: no part of a request's
+path ever reaches the file system. Each is read when it is asked for, on a thread, and held nowhere: a page is opened
+now and then, and nobody pays for it before.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from types import MappingProxyType
+from urllib.parse import quote
+
+from fapilog.asgi.debug.answers import Answer, refuse
+from fapilog.asgi.debug.login import prefers_html
+from fapilog.asgi.debug.request import Request
+
+_HTML, _SCRIPT, _STYLE = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
+_TEXT = b"text/plain; charset=utf-8"
+_INDEX = "index.html"
+_BASE = b"{{base}}"
+_PREFIX = "static/"
+_SCRIPTS = (
+    "app charts events levels lib overview panel pipeline requests ring series stream tail theme token trace window"
+)
+FILES: Mapping[str, bytes] = MappingProxyType(
+    {
+        **{f"{name}.js": _SCRIPT for name in _SCRIPTS.split()},
+        "style.css": _STYLE,
+        "views.css": _STYLE,
+        "vendor/LICENSE": _TEXT,
+        "vendor/uPlot.esm.js": _SCRIPT,
+        "vendor/uPlot.min.css": _STYLE,
+    }
+)
+"""What is served below ``static/``: the name, and its content type."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+PAGE_HEADERS = ((b"content-security-policy", POLICY.encode("ascii")), (b"cross-origin-opener-policy", b"same-origin"))
+
+
+def wants_page(accept: str | None) -> bool:
+    """Tell whether a request is answered by the page: it names ``text/html``, as a browser's navigation does.
+
+    Args:
+        accept: The request's ``Accept``; None if it has none.
+    """
+    return accept is not None and prefers_html([(b"accept", accept.encode("latin-1", "replace"))])
+
+
+async def page(request: Request) -> Answer:
+    """Answer the page, with the addresses of its files below the path that the console is reached by."""
+    html = await asyncio.to_thread(_read, _INDEX)
+    base = base_of(request.scope.get("root_path", ""), request.console.options.path)
+    return Answer(200, html.replace(_BASE, escape(base).encode("ascii")), _HTML, PAGE_HEADERS)
+
+
+async def static(request: Request) -> Answer:
+    """Answer one file of the page; 404 for every name that is not in :data:`FILES`."""
+    name = request.rest.removeprefix(_PREFIX)
+    content_type = FILES.get(name)
+    if content_type is None:
+        return refuse(404, "the page has no such file")
+    return Answer(200, await asyncio.to_thread(_read, name), content_type)
+
+
+def base_of(root_path: str, path: str) -> str:
+    """Return the console's path as a browser asks for it: percent-encoded, and never another host's.
+
+    Args:
+        root_path: The application's, as the server gave it; not encoded.
+        path: The console's below it, with its slash.
+    """
+    root = root_path.strip("/")
+    return quote(f"/{root}{path}" if root else path, errors="replace")
+
+
+def _read(name: str) -> bytes:
+    return files(__package__).joinpath("static", *name.split("/")).read_bytes()
