@@ -37,7 +37,14 @@ SAID: dict[str, Any] = {
         "trusted_proxies": ["203.0.113.0/24"], "level": "WARNING", "error_level": "CRITICAL",
         "flush_each_request": True,
     },
-    "debug_route": {"path": "/figures", "token": "t0ken"},
+    "debug_route": {
+        "path": "/figures", "token": "t0ken", "hosts": ["app"], "keep": "1 MB", "max_tails": 3, "spans": 10,
+        "trace_url": "https://localhost/{trace_id}",
+    },
+    "flight_recorder": {
+        "level": "DEBUG", "on": ["slow", "error"], "slow_seconds": "1500ms", "max_events": 50, "max_bytes": "64 KB",
+        "max_total_bytes": "4 MB",
+    },
     "stdlib": {"level": "DEBUG", "loggers": ["library"], "source": True},
     "servers": False,
     "sampling": {"rate": 1.0, "by": "trace", "target_per_second": None, "exempt": "WARNING"},
@@ -110,7 +117,15 @@ def edge(builder):
         .with_access_log(enabled=True, level="WARNING", error_level="CRITICAL")
         .skip_paths("/health", "/static/*").include_headers("X-Tenant", "Authorization").sample_rate(1.0)
         .flush_each_request()
-        .with_trusted_proxies("203.0.113.0/24").with_debug_route("/figures", token="t0ken")
+        .with_trusted_proxies("203.0.113.0/24")
+        .with_debug_route(
+            "/figures", "t0ken", hosts=["app"], keep="1 MB", max_tails=3, spans=10,
+            trace_url="https://localhost/{trace_id}",
+        )
+        .with_flight_recorder(
+            "DEBUG", on=["slow", "error"], slow_seconds="1500ms", max_events=50, max_bytes="64 KB",
+            max_total_bytes="4 MB",
+        )
         .capture_stdlib(level="DEBUG", loggers=("library",), source=True, servers=False)
     )
 """

@@ -29,9 +29,10 @@ VALID: dict[str, Any] = {
     "otlp.resource": {"team": CANARY},
     "kafka.config": {"client.id": CANARY},
     "redis.url": f"redis://user:{CANARY}@localhost",
+    "debug_route.trace_url": f"https://localhost/{CANARY}/{{trace_id}}",
 }
 """What an option takes that a text alone is not."""
-CLOSED = frozenset({"preset", "presets", "routes", "trusted_proxies", "sinks", "label_fields"})
+CLOSED = frozenset({"preset", "presets", "routes", "trusted_proxies", "sinks", "label_fields", "on"})
 """What takes no text of one's own: names of a list, networks, objects."""
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
 from starlette.background import BackgroundTask
 
 from tests.otel.signals import Signals
@@ -24,3 +26,11 @@ def contrib() -> Iterator[None]:
     BackgroundTask.__call__ = call  # type: ignore[method-assign]
     if hasattr(BackgroundTask, "_otel_original_call"):
         del BackgroundTask._otel_original_call
+
+
+@pytest.fixture
+def provider() -> Iterator[TracerProvider]:
+    """Give a provider of the SDK that is not the global one."""
+    provider = TracerProvider(shutdown_on_exit=False, resource=Resource.create({"service.name": "shop"}))
+    yield provider
+    provider.shutdown()

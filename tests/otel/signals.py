@@ -1,5 +1,7 @@
 """What goes to the SDK, kept in memory: providers that are given by parameter, for the tests share one process."""
 
+from typing import Any
+
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -53,3 +55,15 @@ def trace_id(span: ReadableSpan) -> str:
 def span_id(span: ReadableSpan) -> str:
     """Return a span's id as events show it."""
     return format_span_id(span.context.span_id)
+
+
+def id_of(span: Any) -> str:
+    """Return a span's trace id as the console asks for it."""
+    return f"{span.get_span_context().trace_id:032x}"
+
+
+def ended(provider: TracerProvider, name: str = "work", **attributes: Any) -> Any:
+    """Return a span that has ended."""
+    span = provider.get_tracer("tests").start_span(name, attributes=attributes)
+    span.end()
+    return span

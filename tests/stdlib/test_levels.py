@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import uvicorn.config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fapilog.stdlib import FapilogHandler, capture_stdlib
 from fapilog.stdlib.levels import StdlibLevels, taken_from, with_own_level
+from fapilog.stdlib.servers import take_over_servers
 from fapilog.testing import CapturedLogs, capture_logs
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
@@ -109,6 +111,33 @@ def test_both_a_logger_and_one_above_it(logger: logging.Logger, logs: CapturedLo
 
     assert logs.messages == ["yes"]
     assert child.level == logger.level == logging.NOTSET
+
+
+def test_a_change_holds_whatever_happens_above_it(
+    logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels
+) -> None:
+    """A change to a level that another logger's lends for now stays when that one ends, or is raised by somebody."""
+    child = logger.getChild("child")
+    with capture_stdlib(level="WARNING"):
+        levels.turn(logger.name, DEBUG)
+        levels.turn(child.name, INFO)
+        levels.turn(logger.name, None)
+        child.info("one")
+        levels.turn(child.name, WARNING)
+        logger.setLevel(ERROR)
+        child.warning("two")
+
+    assert logs.messages == ["one", "two"]
+
+
+def test_level_zero_is_all(logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels) -> None:
+    """fapilog's level 0 is not `NOTSET`, which would mean: as the loggers above."""
+    with capture_stdlib():
+        logs.engine.set_level(0)
+        levels.turn(logger.name, 0)
+        logger.log(1, "yes")
+
+    assert logs.messages == ["yes"]
 
 
 def test_a_higher_level_is_left_to_fapilog(logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels) -> None:
@@ -237,6 +266,22 @@ def test_changes_go_with_the_capture(
     assert capfd.readouterr().err == ""
 
 
+def test_servers_are_reached(logs: CapturedLogs, levels: StdlibLevels) -> None:
+    """The loggers that the take-over leads here: one with a level of its own by its own name."""
+    logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+    errors, parent = logging.getLogger("uvicorn.error"), logging.getLogger("uvicorn")
+    with take_over_servers():
+        levels.turn("uvicorn", DEBUG)
+        errors.debug("no")
+        parent.debug("one")
+        levels.turn("uvicorn.error", DEBUG)
+        errors.debug("two")
+        assert taken_from("uvicorn.access") is None
+
+    assert (errors.level, parent.level) == (INFO, INFO)
+    assert logs.messages == ["one", "two"]
+
+
 def test_configured_anew_meanwhile(logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels) -> None:
     """After a `dictConfig` taking back undoes only what is still ours."""
     undo = capture_stdlib()
@@ -260,6 +305,9 @@ def test_names_with_a_level_of_their_own(logger: logging.Logger, levels: StdlibL
         assert logger.name in with_own_level()
         assert taken_from(logger.name) == WARNING
         assert taken_from(None) == INFO
+        logger.setLevel(DEBUG)
+        assert taken_from(logger.name) == INFO
+        logger.setLevel(WARNING)
         levels.turn(logger.name, DEBUG)
         assert (taken_from(logger.name), levels.level(logger.name)) == (DEBUG, DEBUG)
         levels.turn(logger.name, None)
@@ -304,8 +352,8 @@ def test_any_course_of_changes_ends_as_it_began(
     with capture_logs(), own_tree(NAMES) as (base, loggers), capture_stdlib(loggers=[]):
         root = logging.getLogger()
         root.setLevel(root_level)
-        for name, level in own.items():
-            loggers[name].setLevel(level)
+        for each, own_level in own.items():
+            loggers[each].setLevel(own_level)
         before = {name: each.level for name, each in loggers.items()}
         with capture_stdlib(level=capture_level):
             inside = [root.level, *(taken_from(each.name) for each in loggers.values())]
@@ -318,8 +366,8 @@ def test_any_course_of_changes_ends_as_it_began(
                     assert taken is not None
                     assert taken <= level
             for console in consoles:
-                for name in [None, *NAMES]:
-                    console.turn(None if name is None else f"{base}.{name}", None)
+                for full in [None, *(each.name for each in loggers.values())]:
+                    console.turn(full, None)
             assert [root.level, *(taken_from(each.name) for each in loggers.values())] == inside
         assert {name: each.level for name, each in loggers.items()} == before
         assert root.level == root_level

@@ -113,6 +113,15 @@ def build_engine(options: Options, levels: LevelTable, name: str, on_delivery: O
         watch=_watch(options, formats, reshape, levels, resource),
         on_delivery=on_delivery,
     )
+    return _engine_of(parts, options)
+
+
+def _engine_of(parts: EngineParts, options: Options) -> Engine:
+    """Return the engine, which lets events below the levels through if there is a flight recorder to keep them.
+
+    Raises:
+        ConfigError: If a sink or level that a route or the recorder goes by is not known.
+    """
     try:
         engine = Engine(parts)
     except ConfigError as error:
@@ -123,7 +132,7 @@ def build_engine(options: Options, levels: LevelTable, name: str, on_delivery: O
         raise error.at(place) from None
     if options.flight_recorder is not None:
         place = options.sources.get("flight_recorder.level", "with_flight_recorder(level)")
-        engine.open_floor(levels.number(options.flight_recorder.level, place))
+        engine.open_floor(parts.levels.number(options.flight_recorder.level, place))
     return engine
 
 

@@ -46,6 +46,8 @@ _UNITS = {
     "streams": "streams",
     "length": "entries",
     "text": "characters",
+    "tails": "readers",
+    "spans": "spans",
     "debug_route.keep": "bytes, or such as `10 MB`",
 }
 _ACCEPTED = ("x", 1, ({"to": "x"},))

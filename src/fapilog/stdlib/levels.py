@@ -40,7 +40,8 @@ class StdlibLevels:
             logger = logging.getLogger(name)
             handlers = _ours(logger)
             for handler in handlers:
-                handler.turn_up(self, logger, level)
+                # 0 would be NOTSET there: whatever the loggers above say.
+                handler.turn_up(self, logger, max(level, 1))
             self._turned[name] = (level, logger, handlers)
         if before is not None:
             for handler in before[2]:

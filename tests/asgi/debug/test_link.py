@@ -1,4 +1,4 @@
-"""The ready link, as far as the process knows its own address."""
+"""The link that is told at start, as far as the process knows its own address."""
 
 import asyncio
 from typing import Any
@@ -7,18 +7,18 @@ import pytest
 import uvicorn
 from uvicorn.lifespan.on import LifespanOn
 
-from fapilog.asgi.debug.link import make_link, tell
+from fapilog.asgi.debug.link import base_url, tell
 
 pytestmark = pytest.mark.asyncio
 
 
-async def link_under_uvicorn(**settings: Any) -> str:
-    """Return the link that an application makes in a lifespan that uvicorn runs."""
-    made: list[str] = []
+async def base_under_uvicorn(**settings: Any) -> str:
+    """Return what an application finds out in a lifespan that uvicorn runs."""
+    found: list[str] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        made.append(make_link("/debug/logging", "t0ken"))
+        found.append(base_url())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -29,7 +29,7 @@ async def link_under_uvicorn(**settings: Any) -> str:
     tasks = asyncio.all_tasks() - before
     await lifespan.shutdown()
     await asyncio.wait(tasks)
-    return made[0]
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,21 @@ async def link_under_uvicorn(**settings: Any) -> str:
 )
 async def test_under_uvicorn_it_has_host_and_port(settings: dict[str, Any], base: str) -> None:
     """An address that a browser can open; where there is none, the path alone and no wrong guess."""
-    assert await link_under_uvicorn(**settings) == f"{base}/debug/logging?token=t0ken"
+    assert await base_under_uvicorn(**settings) == base
 
 
 async def test_under_another_server_it_is_the_path() -> None:
     """Nothing is guessed."""
-    assert make_link("/figures", "t0ken") == "/figures?token=t0ken"
+    assert base_url() == ""
 
 
 async def test_it_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line; standard output belongs to the log."""
-    tell("http://127.0.0.1:8000/debug/logging?token=t0ken")
+    """A line for the link, one for the token; standard output belongs to the log."""
+    tell("http://127.0.0.1:8000/debug/logging?once=t1cket", "t0ken")
     said = capsys.readouterr()
 
-    assert said.err == "fapilog: debug route: http://127.0.0.1:8000/debug/logging?token=t0ken\n"
+    assert said.err.splitlines() == [
+        "fapilog: debug route: http://127.0.0.1:8000/debug/logging?once=t1cket",
+        "fapilog: debug token: t0ken",
+    ]
     assert said.out == ""

@@ -17,7 +17,7 @@ from fapilog.serializers.json import dump_event
 
 LEVELS = LevelTable()
 HOSTILE = '"\\/\n\r\t\x00\x1f\x7f\u2028\u2029\u202eſKßİıΣσςüÜé😀{}[]:,.<>aA7 '
-words = st.text(HOSTILE, max_size=6) | st.text(max_size=6).filter(lambda text: text.isprintable())
+words = st.text(HOSTILE, max_size=6) | st.text(max_size=6)
 ids = st.sampled_from(["a", "A", "a-1", 'q"', "\\", "ü", "7", "null"])
 loggers = st.sampled_from(["app", "app.db", "apples", "app.", 'a"', "a\\", "ü.x", "", 'x","message":"y']) | words
 levels = st.sampled_from(["DEBUG", "INFO", "ERROR", "LEVEL_17", "NOBODY_KNOWS", "info", 'I"', "", 20])
@@ -40,7 +40,9 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     for key in ("request_id", "trace_id"):
         if draw(st.booleans()):
             event[key] = draw(ids | values)
-    event |= draw(st.dictionaries(words | st.sampled_from(["request_id", "logger", "message", "x"]), values, max_size=3))
+    event |= draw(
+        st.dictionaries(words | st.sampled_from(["request_id", "logger", "message", "x"]), values, max_size=3)
+    )
     if not draw(st.integers(0, 9)):
         event.pop(draw(st.sampled_from(sorted(event))))
     return event
@@ -161,10 +163,14 @@ def test_the_level_and_above() -> None:
     assert [Wanted(LEVELS, level="warning").takes(line) for line in lines] == [False, False, True, True, True, True]
 
 
-@pytest.mark.parametrize("text", ["Ü", "ü", 'say "hi"', "HI", "c:\\temp", "two\nlines", "STRASSE", "straße", "ΟΔΌΣ", "σ", "ς"])
+@pytest.mark.parametrize(
+    "text", ["Ü", "ü", 'say "hi"', "HI", "c:\\temp", "two\nlines", "STRASSE", "straße", "ΟΔΌΣ", "σ", "ς"]
+)
 def test_texts_that_people_look_for(text: str) -> None:
     """Umlauts, quotes, backslashes, line ends, and a letter that depends on what stands beside it."""
-    line = line_of(message='Ünder C:\\TEMP: say "Hi"', note="Two\nLines", street="Straße STRASSE", odos="οδός", sigma="\nΣ")
+    line = line_of(
+        message='Ünder C:\\TEMP: say "Hi"', note="Two\nLines", street="Straße STRASSE", odos="οδός", sigma="\nΣ"
+    )
 
     assert Wanted(LEVELS, text=text).takes(line)
 
@@ -189,7 +195,7 @@ def test_what_no_line_can_hold_is_not_found(key: str) -> None:
 
 def test_a_level_that_nobody_knows_cannot_be_asked_for() -> None:
     """The error names those that can."""
-    with pytest.raises(ConfigError, match="debug, error|CRITICAL"):
+    with pytest.raises(ConfigError, match="CRITICAL"):
         Wanted(LEVELS, level="LOUD")
 
 

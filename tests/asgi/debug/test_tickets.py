@@ -49,7 +49,9 @@ def test_no_bytes_raise_and_none_pass(value: bytes) -> None:
     assert Signer(KEY).find(Signer(KEY).make(60).encode() + value) is None or not value
 
 
-@pytest.mark.parametrize("change", [str.upper, lambda it: f" {it}", lambda it: it + "\n", lambda it: it.replace(".", "")])
+@pytest.mark.parametrize(
+    "change", [str.upper, lambda it: f" {it}", lambda it: it + "\n", lambda it: it.replace(".", "")]
+)
 def test_another_spelling_is_refused(change: object) -> None:
     """A value that was used cannot be used again by writing it otherwise."""
     value = Signer(KEY).make(60)

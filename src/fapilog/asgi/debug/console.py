@@ -92,16 +92,16 @@ class Console:
     def watch_spans(self) -> None:
         """Keep the spans that end from now on, if there is something that makes any; asked at each request."""
         provider = self._chosen.tracer_provider or trace.get_tracer_provider()
-        if provider is not self._provider and self.options.spans:
+        if provider is not self._provider and self.options.spans and hasattr(_runtime, "kept_spans"):
             self._provider = provider
-            _, failed = attempt(_runtime.kept_spans, provider, self.options.spans)
+            _, failed = attempt(_runtime.kept_spans, provider, self.options.spans and hasattr(_runtime, "kept_spans"))
             if failed is not None:
                 diagnose("console", failed)
 
     @property
     def spans(self) -> Any:
         """What keeps spans; None if there is nothing that makes any."""
-        return _runtime.kept_spans(self._provider, self.options.spans) if self._provider is not None else None
+        return _runtime.kept_spans(self._provider, self.options.spans and hasattr(_runtime, "kept_spans")) if self._provider is not None else None
 
     def close(self) -> None:
         """End what is on its way and take back what was changed for a while: the application stops."""

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 
 from fapilog.asgi.types import Scope
 
-_AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{0,5})?")
+_AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-][A-Za-z0-9._-]*)(?::[0-9]{0,5})?")
 _OURS = (b"same-origin", b"none")
 
 
@@ -60,7 +60,7 @@ def is_foreign(scope: Scope, hosts: Collection[str] = (), *, unknown: bool = Fal
 def host_of(values: Iterable[bytes]) -> str | None:
     """Return the host in the one ``Host`` header, in lower case, without port, brackets and final dot; else None."""
     given = list(values)
-    match = _AUTHORITY.fullmatch(given[0].strip()) if len(given) == 1 else None
+    match = _AUTHORITY.fullmatch(given[0].strip(b" \t")) if len(given) == 1 else None
     return match[1].decode("ascii").lower().strip("[]").removesuffix(".") if match else None
 
 

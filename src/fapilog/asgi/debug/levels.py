@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from fapilog.asgi.debug.answers import Answer, BadRequestError, as_json
 from fapilog.asgi.debug.request import Request
 from fapilog.clock import Clock
+from fapilog.coerce import to_text
 from fapilog.errors import ConfigError
 from fapilog.event import Origin, timestamp
 from fapilog.levels import INFO
@@ -88,7 +89,7 @@ class TemporaryLevels:
             logger: The name, with all below it that have no level of their own; None for the default level.
             level: By name or number; None takes the name back to what was configured, and ends what is running.
             ttl_seconds: When the change ends by itself; None for one that stays until it is reset.
-            who: Whom the event names.
+            who: The address that the event names; ``""`` if nobody knows.
 
         Raises:
             ConfigError: For a level that does not exist, or if 200 changes are running already.
@@ -110,10 +111,8 @@ class TemporaryLevels:
         after = _effective(engine, logger)
         change = None
         if number is not None and ttl_seconds is not None:
-            until, until_ns = (
-                self._clock.monotonic() + ttl_seconds,
-                self._clock.time_ns() + int(ttl_seconds * _SECOND_NS),
-            )
+            until = self._clock.monotonic() + ttl_seconds
+            until_ns = self._clock.time_ns() + int(ttl_seconds * _SECOND_NS)
             change = _Change(engine, logger, number, held, stdlib_before, until, until_ns, who)
             self._changes[logger] = change
             change.timer = self._call_later(ttl_seconds, partial(self._expired, change))
@@ -149,7 +148,7 @@ class TemporaryLevels:
         levels = engine.queue.levels.names()
         return {
             "default": row(None, rules.configured),
-            "loggers": [{"logger": each, **row(each, rules.configured_overrides.get(each))} for each in names],
+            "loggers": [{"logger": to_text(each), **row(each, rules.configured_overrides.get(each))} for each in names],
             "available": sorted(levels, key=levels.__getitem__),
         }
 
@@ -159,8 +158,7 @@ class TemporaryLevels:
             self._take_back(self._changes.pop(logger), "shutdown")
 
     def _expired(self, change: _Change) -> None:
-        if self._changes.get(change.logger) is change:
-            self._take_back(self._changes.pop(change.logger), "expired")
+        self._take_back(self._changes.pop(change.logger), "expired")
 
     def _end_due(self) -> None:
         """Take back what has expired while there was no loop to say so."""
@@ -205,7 +203,7 @@ class TemporaryLevels:
     ) -> None:
         name = engine.queue.levels.name
         levels = {"level_before": name(before), "level_after": name(after)}
-        fields = {"client_ip": who, "target_logger": logger, **levels, **more}
+        fields = {"client_ip": who or None, "target_logger": logger, **levels, **more}
         # An origin that the engine does not know: no level, not even the one just set, keeps this from coming out.
         submit(Origin(CONSOLE_LOGGER, engine.queue), INFO, message, fields)
 

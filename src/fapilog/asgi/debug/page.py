@@ -23,7 +23,8 @@ _INDEX = "index.html"
 _BASE = b"{{base}}"
 _PREFIX = "static/"
 _SCRIPTS = (
-    "app charts events levels lib overview panel pipeline requests ring series stream tail theme token trace window"
+    "app charts events levels lib overview panel pipeline requests ring series stream tail theme token trace waterfall "
+    "window"
 )
 FILES: Mapping[str, bytes] = MappingProxyType(
     {

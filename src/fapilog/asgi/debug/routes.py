@@ -112,19 +112,26 @@ async def _handled(request: Request) -> Answer | None:
 def _rest_of(scope: Scope, path: str) -> str | None:
     """Return what follows the console's path, ``""`` for the path itself; None if the request is not for it."""
     root = scope.get("root_path", "").rstrip("/")
-    raw = scope.get("raw_path")
     for prefix in (root + path, path):
-        _, found, rest = scope["path"].partition(prefix)
-        if not found or not scope["path"].startswith(prefix) or (rest and (rest[0] != "/" or rest == "/")):
-            continue
-        if raw is None or _begins(raw.split(b"?", 1)[0], (root + path, path)):
-            return str(rest[1:])
+        rest = scope["path"].removeprefix(prefix)
+        if rest is not scope["path"] and (not rest or (rest[0] == "/" and rest != "/")):
+            return str(rest[1:]) if _is_spelled(scope, rest, (root + path, path)) else None
     return None
 
 
-def _begins(raw: bytes, prefixes: Iterable[str]) -> bool:
-    """Tell whether a raw path begins with one of these, spelled as they are."""
-    return any(raw == start or raw.startswith(start + b"/") for start in (each.encode("utf-8") for each in prefixes))
+def _is_spelled(scope: Scope, rest: str, prefixes: Iterable[str]) -> bool:
+    """Tell whether the raw path is spelled as the path is; behind those that end with an id the id may be encoded."""
+    raw = scope.get("raw_path")
+    if raw is None:
+        return True
+    raw = raw.split(b"?", 1)[0]
+    begins = [(each + below).encode("utf-8") for each in prefixes for below in _spelled_parts(rest)]
+    return raw in begins if rest[1:] in _PLAIN else raw.startswith(tuple(begins))
+
+
+def _spelled_parts(rest: str) -> Iterable[str]:
+    """Return how the part of a path below the console's has to begin."""
+    return [f"/{prefix}" for prefix in _BELOW if rest[1:].startswith(prefix)] or [rest]
 
 
 async def _send(send: Send, answer: Answer, more: Iterable[tuple[bytes, bytes]], *, head: bool) -> None:

@@ -113,13 +113,17 @@ function tell(listener) {
 async function poll() {
   try {
     latest = await call("GET", "");
-    series.add(latest);
+    if (series.add(latest)) recall();
     banner(null);
     showStatus(latest);
     for (const listener of [...listeners]) tell(listener);
   } catch (error) {
     banner(error.status === 401 || error.status === 403 ? "expired" : "gone");
   }
+}
+
+function recall() {
+  call("GET", "history").then((past) => series.start(past.samples ?? []), () => {}); // charts begin later without it
 }
 
 function keepPolling() {
@@ -165,10 +169,15 @@ function nameTheme(choice) {
   fill(toggle, `Theme: ${choice}`);
 }
 
+function nameOf(status) {
+  const service = status?.configuration?.["service.name"];
+  return clean(typeof service === "string" && service ? service : status?.name, 60) || "Logging";
+}
+
 function showStatus(status) {
   dot.dataset.state = status.state;
   fill(state, clean(status.state, 20));
-  fill(who, h("strong", {}, clean(status.name, 60) || "logging"), ` pid ${status.pid} \u00b7 fapilog ${clean(status.version ?? "", 30)}`);
+  fill(who, h("strong", {}, nameOf(status)), ` pid ${status.pid} \u00b7 fapilog ${clean(status.version ?? "", 30)}`);
 }
 
 let bannered = null;
@@ -267,7 +276,7 @@ async function show(isFirst) {
     if (link.dataset.tab === view.tab) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${view.label} \u00b7 ${latest?.name ?? "Logging console"}`;
+  document.title = `${view.label} \u00b7 ${latest ? nameOf(latest) : "Logging console"}`;
   const root = h("div", { class: `view view-${view.tab}` });
   main.append(root);
   shown = { unmount: module.mount(root, app, view.params) ?? (() => {}) };
@@ -301,6 +310,6 @@ function dropTicket() {
 dropTicket();
 frame();
 addEventListener("hashchange", () => show(false));
-get("history").then((past) => series.start(past.samples ?? []), () => {});
+recall();
 show(true);
 keepPolling();

@@ -171,7 +171,8 @@ class Chart {
   seriesOf(line, color) {
     const stroke = color(line.color);
     const filled = this.kind.stacked || this.kind.area;
-    return { label: line.label, stroke, width: 1.5, spanGaps: false, points: { show: (plot, at) => plot.data[at].reduce((known, figure) => known + (figure !== null), 0) < FEW, size: 4, fill: stroke }, fill: filled ? faint(stroke) : undefined };
+    const dotted = (plot, at) => !filled && plot.data[at].reduce((known, figure) => known + (figure !== null), 0) < FEW;
+    return { label: line.label, stroke, width: 1.5, spanGaps: false, points: { show: dotted, size: 4, fill: stroke }, fill: filled ? faint(stroke) : undefined };
   }
 
   /** Say what each line is, and its figure below the pointer or else the last one. */

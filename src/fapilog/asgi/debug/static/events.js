@@ -171,7 +171,7 @@ export function copyButton(label, give, testid) {
     button.textContent = (await copy(give())) ? "Copied" : "Could not be copied";
     setTimeout(() => (button.textContent = label), 1500);
   };
-  const button = h("button", { type: "button", class: "quiet", "data-testid": testid, onclick: put }, label);
+  const button = h("button", { type: "button", class: "small", "data-testid": testid, onclick: put }, label);
   return button;
 }
 
@@ -193,7 +193,7 @@ export function eventDetail(event, raw = null) {
   return h(
     "article",
     { class: "event-detail", "data-testid": "event-detail" },
-    h("p", { class: "event-head" }, levelBadge(event.level), h("span", { class: "logger" }, text(event.logger, 200))),
+    h("p", { class: "event-head" }, levelBadge(event.level), h("span", { class: "logger" }, text(event.logger, 200)), copyButton("Copy as JSON", json, "copy-json")),
     h("p", { class: "muted mono" }, text(event.timestamp, 40)),
     typeof message === "string" ? longText(message, { kind: "message" }) : valueNode(message ?? null),
     event.exception ? exceptionNode(event.exception) : null,
@@ -201,7 +201,6 @@ export function eventDetail(event, raw = null) {
     own.length ? members(own) : null,
     event.stack ? h("details", { class: "nest" }, h("summary", {}, "stack"), longText(String(event.stack), { limit: 12000, kind: "stacktrace" })) : null,
     resource.length ? h("div", { class: "muted resource" }, members(resource)) : null,
-    copyButton("Copy as JSON", json, "copy-json"),
   );
 }
 

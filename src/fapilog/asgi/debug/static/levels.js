@@ -29,12 +29,14 @@ class Levels {
     this.ruleSaid = h("p", { class: "error said", role: "alert", "data-testid": "louder-error" });
     this.list = h("div", { "data-testid": "levels" }, h("p", { class: "muted" }, "Asking\u2026"));
     this.ruleList = h("div", { "data-testid": "louder" });
+    this.name = h("input", { id: "new-logger", type: "text", placeholder: "app.db", autocomplete: "off", spellcheck: "false", maxlength: "200", "data-testid": "new-logger" });
+    this.filter = h("input", { type: "search", placeholder: "Find a logger", "aria-label": "Find a logger", "data-testid": "filter-loggers", oninput: () => this.sift() });
     this.pick = levelSelect("level-of-logger", [], "DEBUG");
     this.rulePick = levelSelect("level-of-rule", [], "DEBUG");
     root.append(
       h("h1", {}, "Levels"),
-      h("section", { class: "panel" }, h("h2", {}, "Loggers"), this.list),
       h("section", { class: "panel" }, h("h2", {}, "Set a level"), this.form(), this.said),
+      h("section", { class: "panel" }, h("div", { class: "panel-head" }, h("h2", {}, "Loggers"), this.filter), this.list),
       h(
         "section",
         { class: "panel" },
@@ -100,7 +102,7 @@ class Levels {
     this.levels = levels;
     setChoices(this.pick, levels.available);
     setChoices(this.rulePick, levels.available);
-    if (!this.list.contains(document.activeElement) || document.activeElement.tagName !== "SELECT") this.redraw();
+    this.redraw();
   }
 
   /** Draw the table anew if something but the seconds changed; a focused button keeps its focus. */
@@ -112,9 +114,10 @@ class Levels {
     this.shown = now;
     const focused = this.list.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     const rows = [this.row({ logger: null, ...fallback }), ...loggers.map((entry) => this.row(entry))];
-    const columns = [{ label: "Logger" }, { label: "Effective" }, { label: "Configured" }, { label: "Standard library" }, { label: "Time left" }, { label: "Change" }];
+    const columns = [{ label: "Logger" }, { label: "Effective" }, { label: "Time left" }, { label: "Configured" }, { label: "Standard library" }, { label: h("span", { class: "visually-hidden" }, "Actions"), class: "act" }];
     fill(this.list, table(columns, rows, { caption: "Loggers and their levels" }));
     if (focused) this.list.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+    this.sift();
     this.tick();
   }
 
@@ -131,25 +134,41 @@ class Levels {
 
   row(entry) {
     const key = entry.logger ?? "";
-    const name = key ? h("span", { class: "mono text" }, clean(key, 120)) : h("span", {}, "default level");
-    const changed = entry.until !== null && entry.until !== undefined;
-    const select = levelSelect(`set-${key || "default"}`, this.levels.available, entry.effective);
-    select.setAttribute("aria-label", `Level of ${key || "all loggers without their own"}`);
-    const time = minuteSelect(`ttl-${key || "default"}`);
-    time.setAttribute("aria-label", "For how long");
+    const id = key || "default";
     const words = key || "the default level";
-    const set = h("button", { type: "button", class: "small", "data-testid": `set-${key || "default"}-go`, onclick: () => this.set(key, select.value, time.value, words) }, "Set");
-    const reset = h("button", { type: "button", class: "small", "data-testid": `reset-${key || "default"}`, onclick: () => this.change({ logger: key || null, level: null }, this.said, `${words} is reset`) }, "Reset");
+    const changed = Boolean(entry.until) || entry.effective !== (entry.configured ?? this.inherited(key));
+    const change = h("button", { type: "button", class: "small", "aria-label": `Change ${words}`, "data-testid": `change-${id}`, onclick: () => this.prefill(key, entry.effective) }, "Change");
+    const reset = changed && h("button", { type: "button", class: "small", "aria-label": `Reset ${words}`, "data-testid": `reset-${id}`, onclick: () => this.change({ logger: key || null, level: null }, this.said, `${words} is reset`) }, "Reset");
+    const none = () => h("span", { class: "muted" }, "\u2013");
     return h(
       "tr",
-      { class: changed ? "changed" : null, "data-testid": `row-${key || "default"}` },
-      h("th", { scope: "row" }, name),
+      { class: changed ? "changed" : null, "data-testid": `row-${id}`, dataset: { name: words.toLowerCase() } },
+      h("th", { scope: "row" }, key ? h("span", { class: "mono text" }, broken(key)) : "default level"),
       h("td", { "data-testid": "effective" }, levelBadge(entry.effective)),
-      h("td", {}, entry.configured ? levelBadge(entry.configured) : h("span", { class: "muted" }, "\u2013")),
-      h("td", {}, entry.stdlib ? levelBadge(entry.stdlib) : h("span", { class: "muted" }, "\u2013")),
-      h("td", { class: "nowrap" }, changed || entry.seconds_left ? h("span", { class: "left", dataset: { kind: "level", key }, title: entry.until ? fmt.dateTime(entry.until) : null }) : h("span", { class: "muted" }, "\u2013")),
-      h("td", {}, h("div", { class: "fields" }, select, time, set, reset)),
+      h("td", { class: "nowrap", "data-testid": "time-left" }, changed ? h("span", { class: "left", dataset: { kind: "level", key }, title: entry.until ? `until ${fmt.dateTime(entry.until)}` : null }) : none()),
+      h("td", {}, entry.configured ? levelBadge(entry.configured) : none()),
+      h("td", {}, entry.stdlib ? levelBadge(entry.stdlib) : none()),
+      h("td", { class: "act" }, h("div", { class: "fields" }, change, reset)),
     );
+  }
+
+  /** What holds for a logger without a level of its own: that of its nearest parent in the list, else the default. */
+  inherited(logger) {
+    let name = logger;
+    while (name.includes(".")) {
+      name = name.slice(0, name.lastIndexOf("."));
+      const parent = this.levels.loggers.find((each) => each.logger === name);
+      if (parent) return parent.effective;
+    }
+    return logger ? this.levels.default.effective : this.levels.default.configured;
+  }
+
+  prefill(logger, level) {
+    this.name.value = logger;
+    this.pick.value = level === "DEBUG" ? "INFO" : "DEBUG";
+    this.pick.focus();
+    this.pick.scrollIntoView({ block: "nearest" });
+    this.app.announce(`Choose a level for ${logger || "the default level"}`);
   }
 
   set(logger, level, minutes, words) {
@@ -157,8 +176,13 @@ class Levels {
     return this.change(body, this.said, `${words} is ${level} ${minutes ? `for ${minutes} minutes` : "until it is reset"}`);
   }
 
+  /** Hide what does not have the words in its name. */
+  sift() {
+    const wanted = this.filter.value.trim().toLowerCase();
+    for (const row of this.list.querySelectorAll("tbody tr")) row.hidden = !row.dataset.name.includes(wanted);
+  }
+
   form() {
-    const logger = h("input", { id: "new-logger", type: "text", placeholder: "app.db", autocomplete: "off", spellcheck: "false", maxlength: "200", "data-testid": "new-logger" });
     const time = minuteSelect("new-ttl");
     return h(
       "form",
@@ -167,11 +191,11 @@ class Levels {
         "data-testid": "level-form",
         onsubmit: async (event) => {
           event.preventDefault();
-          const name = logger.value.trim();
-          if (await this.set(name, this.pick.value, time.value, name || "the default level")) logger.value = "";
+          const name = this.name.value.trim();
+          if (await this.set(name, this.pick.value, time.value, name || "the default level")) this.name.value = "";
         },
       },
-      field("Logger (empty: the default level)", logger, true),
+      field("Logger (empty: the default level)", this.name, true),
       field("Level", this.pick),
       field("For", time),
       h("button", { type: "submit", class: "primary", "data-testid": "level-submit" }, "Set level"),
@@ -189,7 +213,7 @@ class Levels {
       return;
     }
     const focused = this.ruleList.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
-    const columns = [{ label: "Requests" }, { label: "Level" }, { label: "Matched", class: "num" }, { label: "Time left" }, { label: "" }];
+    const columns = [{ label: "Requests" }, { label: "Level" }, { label: "Matched", class: "num" }, { label: "Time left" }, { label: h("span", { class: "visually-hidden" }, "Actions"), class: "act" }];
     const rows = rules.map((rule) =>
       h(
         "tr",
@@ -198,7 +222,7 @@ class Levels {
         h("td", {}, levelBadge(rule.level)),
         h("td", { class: "num" }, fmt.number(rule.matched)),
         h("td", { class: "nowrap" }, h("span", { class: "left", dataset: { kind: "rule", key: rule.id }, title: fmt.dateTime(rule.until) })),
-        h("td", {}, h("button", { type: "button", class: "small", "data-testid": `rule-${rule.id}-remove`, onclick: () => this.changeRules({ id: rule.id, level: null }, "The rule is taken back") }, "Take back")),
+        h("td", { class: "act" }, h("button", { type: "button", class: "small", "data-testid": `rule-${rule.id}-remove`, onclick: () => this.changeRules({ id: rule.id, level: null }, "The rule is taken back") }, "Take back")),
       ),
     );
     fill(this.ruleList, table(columns, rows, { caption: "Rules for louder requests" }));
@@ -253,6 +277,12 @@ class Levels {
       }, 300);
     }
   }
+}
+
+/** A dotted name that may be broken after its dots. */
+function broken(name) {
+  const parts = clean(name, 200).split(".");
+  return parts.map((part, index) => [index ? [".", h("wbr")] : "", part]);
 }
 
 function conditions(rule) {

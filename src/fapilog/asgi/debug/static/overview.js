@@ -100,7 +100,7 @@ class Overview {
       this.figures,
       figure("Submitted, last 10 s", fmt.rate(rate("10s")), `1 min ${fmt.rate(rate("1m"))}, 5 min ${fmt.rate(rate("5m"))}`, "rate"),
       figure("Submitted", fmt.number(status.submitted), `${fmt.number(count(status.filtered))} held back by filters`, "submitted"),
-      figure("Delivered", fmt.number(status.delivered), fmt.percent(status.delivered, status.submitted), "delivered"),
+      figure("Delivered", fmt.number(status.delivered), `${fmt.percent(status.delivered, status.submitted - count(status.filtered))} of those due`, "delivered"),
       figure("Dropped", fmt.number(dropped), failed ? `${fmt.number(failed)} failed` : "none failed", "dropped", dropped || failed ? "bad" : null),
       figure("In flight", fmt.number(status.in_flight), status.spooled ? `${fmt.number(status.spooled)} on disk` : "none on disk", "in-flight"),
       figure("Queue", fmt.percent(queue.depth, queue.capacity), `${fmt.number(queue.depth)} of ${fmt.number(queue.capacity)}, ${fmt.bytes(queue.bytes)}`, "queue"),
@@ -244,7 +244,9 @@ function reasonsTable(status) {
   add("failed", "engine", status.failed, "bad");
   add("filtered", "engine", status.filtered, "muted");
   add("not logged", "edge", status.withheld, "muted");
+  const alike = JSON.stringify([status.dropped, status.failed, status.filtered]);
   for (const [name, sink] of Object.entries(status.sinks ?? {})) {
+    if (JSON.stringify([sink.dropped, sink.failed, sink.filtered]) === alike) continue; // the only one: said above
     add("dropped", clean(name, 60), sink.dropped, "bad");
     add("failed", clean(name, 60), sink.failed, "bad");
     add("filtered", clean(name, 60), sink.filtered, "muted");

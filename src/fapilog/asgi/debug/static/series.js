@@ -5,6 +5,7 @@
 import { total } from "./lib.js";
 
 const KEEP_SECONDS = 15 * 60;
+const POLL_SECONDS = 2.5;
 const IDLE_SECONDS = 3; // samples come about once a second while events come: a longer gap was silence
 
 export class Series {
@@ -13,7 +14,7 @@ export class Series {
     this.before = null;
   }
 
-  /** Take the running totals of the time before this page was opened. */
+  /** Take the server's running totals: of the time before this page was opened, or was not looked at. */
   start(samples) {
     const points = [];
     let before = null;
@@ -23,14 +24,19 @@ export class Series {
       if (before !== null && now.seconds > before.seconds) points.push(...between(before, now));
       before = now;
     }
-    const first = this.points[0]?.time ?? Infinity;
-    this.points = [...points.filter((point) => point.time < first), ...this.points];
+    const polled = this.points.filter((point) => point.polled);
+    let next = 0; // both are in order of time: what the polls saw stands, the history fills what they missed
+    const missed = points.filter((point) => {
+      while (next < polled.length && polled[next].time < point.time - POLL_SECONDS) next += 1;
+      return next >= polled.length || polled[next].time > point.time + POLL_SECONDS;
+    });
+    this.points = [...missed, ...polled].sort((one, other) => one.time - other.time);
   }
 
-  /** Take one polled status. */
+  /** Take one polled status; tells whether polls were missed since the last one, which the history can fill. */
   add(status) {
     const seconds = Date.parse(status.time) / 1000;
-    if (!Number.isFinite(seconds) || seconds <= (this.points.at(-1)?.time ?? 0)) return;
+    if (!Number.isFinite(seconds) || seconds <= (this.points.at(-1)?.time ?? 0)) return false;
     const totals = { pid: status.pid, seconds, dropped: sum(status.dropped), failed: sum(status.failed) };
     const before = this.before?.pid === status.pid ? this.before : null;
     this.before = totals;
@@ -38,6 +44,7 @@ export class Series {
     const latency = {};
     for (const [name, sink] of Object.entries(status.sinks ?? {})) latency[name] = sink.latency?.p99_ms ?? null;
     this.points.push({
+      polled: true,
       time: seconds,
       rates: status.rates?.["10s"]?.levels ?? {},
       depth: status.queue?.depth ?? 0,
@@ -45,7 +52,9 @@ export class Series {
       failed: span > 0 ? Math.max(0, totals.failed - before.failed) / span : 0,
       latency,
     });
+    const missed = span > 5 * POLL_SECONDS;
     while (this.points.length && this.points[0].time < seconds - KEEP_SECONDS) this.points.shift();
+    return missed;
   }
 }
 

@@ -39,7 +39,7 @@ class TailView {
     this.paused = false;
     this.received = 0;
     this.passed = 0;
-    this.rate = { since: performance.now(), received: 0, value: 0 };
+    this.rate = { since: performance.now(), received: null, value: 0 };
     this.connection = { state: "connecting", info: {} };
     this.timer = 0;
     this.typing = 0;
@@ -89,7 +89,7 @@ class TailView {
         clearTimeout(this.typing);
         this.typing = setTimeout(() => this.filter(name, input.value.trim()), TYPING_MS);
       });
-      return h("div", { class: `field grow field-${name}` }, h("label", { for: input.id }, label), input);
+      return h("div", { class: `field grow field-${name}${this.filters[name] ? " is-set" : ""}` }, h("label", { for: input.id }, label), input);
     });
     const form = h(
       "form",
@@ -141,7 +141,7 @@ class TailView {
     this.waiting.clear();
     this.passed = 0;
     this.received = 0;
-    this.rate = { since: performance.now(), received: 0, value: 0 };
+    this.rate = { since: performance.now(), received: null, value: 0 };
     this.panel.close();
     this.rows.active = -1;
     this.rows.following = true;
@@ -220,7 +220,8 @@ class TailView {
   tell() {
     const now = performance.now();
     if (now - this.rate.since >= 950) {
-      const value = ((this.received - this.rate.received) * 1000) / (now - this.rate.since);
+      const before = this.rate.received ?? this.received; // what came first was the past
+      const value = ((this.received - before) * 1000) / (now - this.rate.since);
       this.rate = { since: now, received: this.received, value };
     }
     const { state } = this.connection;

@@ -105,8 +105,9 @@ class TraceView {
       const why = this.completions.length ? `${this.completions.length} requests` : "No completion event: it is still running, was not logged, or has left the memory";
       head.append(h("p", { class: "muted" }, `${why} · ${this.events.length} events · ${this.spans.length} spans`));
     }
-    head.append(members(this.identity(last, single)), h("p", { class: "trace-actions" }, this.refreshButton(), this.links()));
-    if (last && single) this.own(head, last);
+    const own = last && single ? this.own(last) : null;
+    head.append(h("p", { class: "trace-actions" }, this.links(), this.refreshButton()));
+    head.append(h("div", { class: "trace-facts" }, members(this.identity(last, single)), own));
     return head;
   }
 
@@ -141,12 +142,12 @@ class TraceView {
     );
   }
 
-  own(head, event) {
+  own(event) {
     const fields = Object.entries(event).filter(([key]) => !ACCESS.has(key) && !IDENTITY.includes(key) && !RESOURCE.includes(key));
-    if (!fields.length) return;
+    if (!fields.length) return null;
     const shown = members(fields);
-    if (fields.length <= 8) head.append(h("div", { "data-testid": "bound-fields" }, shown));
-    else head.append(h("details", { class: "nest", "data-testid": "bound-fields" }, h("summary", {}, `${fmt.number(fields.length)} fields of its own`), shown));
+    if (fields.length <= 12) return h("div", { "data-testid": "bound-fields" }, shown);
+    return h("details", { class: "nest", "data-testid": "bound-fields" }, h("summary", {}, `${fmt.number(fields.length)} fields of its own`), shown);
   }
 
   // ---- in time -------------------------------------------------------------------------------------------------------

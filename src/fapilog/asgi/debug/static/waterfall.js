@@ -149,7 +149,10 @@ export class Waterfall {
       h(
         "span",
         { class: "wf-scale" },
-        lines.map((at) => h("span", { style: { left: `${percent(this.range, at + this.range.zero)}%` } }, at === 0 ? "0" : fmt.duration(at))),
+        lines.map((at) => {
+          const left = percent(this.range, at + this.range.zero);
+          return h("span", { class: left > 92 ? "last" : null, style: { left: `${left}%` } }, at === 0 ? "0" : fmt.duration(at));
+        }),
       ),
     );
   }
