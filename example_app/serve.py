@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from example_app.telemetry import ENDPOINT, exports
+from fapilog.asgi.debug import one_time_link
 
 PORT = 8000
 
@@ -17,9 +18,17 @@ def main() -> None:
     With ``OTEL_EXPORTER_OTLP_ENDPOINT`` logs and spans are exported, too.
     """
     port = int(os.environ.get("SHOP_PORT") or PORT)
-    token = os.environ.setdefault("SHOP_DEBUG_TOKEN", secrets.token_urlsafe(16))
+    given = os.environ.get("SHOP_DEBUG_TOKEN")
+    token = os.environ["SHOP_DEBUG_TOKEN"] = given or secrets.token_urlsafe(24)
     base = f"http://127.0.0.1:{port}"
-    sys.stderr.write(f"shop:     {base}/docs\nlogging:  {base}/debug/logging?token={token}\n")
+    shown = "what SHOP_DEBUG_TOKEN says" if given else token
+    sys.stderr.write(
+        f"shop:     {base}/docs\n"
+        f"logging:  {one_time_link(token, base=base)}\n"
+        "          opens once, within ten minutes, for reading\n"
+        f"token:    {shown}\n"
+        "          for the login form, for curl and for changes: Authorization: Bearer\n"
+    )
     if exports():
         sys.stderr.write(f"exports:  logs and spans, over OTLP, to where {ENDPOINT} says\n")
     sys.stderr.flush()

@@ -76,6 +76,9 @@ class Outcome(NamedTuple):
     evicted: int
 
 
+_NOTHING_CAME = Outcome(0, 0)
+
+
 class Recorder:
     """The kept events of one request or job: a :class:`fapilog.context.Below`. Thread-safe and re-entrant.
 
@@ -88,19 +91,20 @@ class Recorder:
         state: Where it is between keeping and the end. The ledger's to change.
     """
 
-    __slots__ = ("_ledger", "_reason", "_weighed", "evicted", "kept", "level", "limits", "size_bytes", "state")
+    # What a request that logs nothing below the level never changes is set on the class, which costs it nothing.
+    kept: deque[tuple[int, tuple[Any, ...]]] | None = None
+    size_bytes = 0
+    evicted = 0
+    state = _KEEPING
+    _used = False
+    _reason = ""
+    _weighed: tuple[Any, ...] = (None, None, None)
 
     def __init__(self, limits: Limits, ledger: "Ledger") -> None:
         """Start with nothing."""
         self.level = limits.level
         self.limits = limits
-        self.kept: deque[tuple[int, tuple[Any, ...]]] | None = None
-        self.size_bytes = 0
-        self.evicted = 0
-        self.state = _KEEPING
         self._ledger = ledger
-        self._reason = ""
-        self._weighed: tuple[Any, ...] = (None, None, None)
 
     def take(
         self,
@@ -110,6 +114,7 @@ class Recorder:
         may_await: bool,  # noqa: FBT001 - the protocol's
     ) -> Awaitable[None] | None:
         """Keep the record; after a release hand it in, after a discard forget it."""
+        self._used = True
         if self.state <= _RELEASING and self._ledger.keep(self, record, self._weigh(record, size_bytes)):
             return None
         if self.state == _RELEASED:
@@ -125,9 +130,7 @@ class Recorder:
                 finds no room in the queue's line.
         """
         if reason is None:
-            self._ledger.discard(self)
-            self.level = _NOTHING_WANTED
-            return Outcome(0, self.evicted)
+            return self._discard()
         if self.state == _KEEPING:
             self._reason = reason
         released = 0
@@ -143,6 +146,15 @@ class Recorder:
             if self.state > _RELEASING:
                 break
         return Outcome(released, self.evicted)
+
+    def _discard(self) -> Outcome:
+        if self.state != _RELEASED:
+            # First the state, then the look: who keeps something meanwhile has said so by then, or is too late for it.
+            self.state = _DISCARDED
+            if self._used:
+                self._ledger.discard(self)
+            self.level = _NOTHING_WANTED
+        return Outcome(0, self.evicted) if self.evicted else _NOTHING_CAME
 
     def _weigh(self, record: tuple[Any, ...], size_bytes: int) -> int:
         """Return what a record counts: its own parts, and what it does not share with the one before."""
@@ -212,13 +224,8 @@ class Ledger:
         return True
 
     def discard(self, recorder: Recorder) -> None:
-        """Forget what a recorder holds, and take no more of it."""
+        """Forget what a recorder holds that takes no more."""
         with self._lock:
-            if recorder.state > _RELEASING:
-                return
-            recorder.state = _DISCARDED
-            if recorder.kept is None:
-                return
             gone = self._let_go(recorder)
             self._discarded += len(gone)
 

@@ -18,7 +18,7 @@ ROWS: dict[int, tuple[str, ...]] = {
         "_version", "checks", "clock", "coerce", "copying", "diagnostics", "drain_result", "edge_options", "errors",
         "event", "flight_options", "levels", "protocols", "units",
     ),
-    1: ("context", "durable", "flight", "metrics", "offload"),
+    1: ("context", "durable", "flight", "metrics", "offload", "recent"),
     2: ("carry", "enrichers", "filters", "logger", "otel", "processors", "redaction", "serializers"),
     3: ("delivery", "sinks"),
     4: ("engine",),

@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import logging
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -13,9 +15,9 @@ from fapilog.asgi.debug import level_token
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.louder import LouderRules
 from fapilog.asgi.each_request import RequestMiddleware
-from fapilog.context import Scope, current
+from fapilog.context import OUTSIDE, Scope, current
 from fapilog.edge_options import AsgiOptions
-from fapilog.stdlib import capture_stdlib
+from fapilog.stdlib import FapilogHandler, capture_stdlib
 from fapilog.testing import FakeClock
 from tests.asgi.conftest import Log
 from tests.asgi.driver import App, Server, http_scope, reply, websocket_scope
@@ -281,10 +283,32 @@ async def test_exceptions_and_containers_below_the_level_come_whole(loudness: Lo
     assert event["request_id"] == loudness.log.request["request_id"]
 
 
+async def test_a_request_that_fails_lets_go_of_the_floor(loudness: Loudness) -> None:
+    """The exception's frames hold the request; whoever has handled it has let go of them, without the collector."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        get_logger("app").debug("before")
+        raise ValueError("boom")
+
+    async def serve() -> None:
+        with pytest.raises(ValueError, match="boom"):
+            await Server().run(loudness.around(app), http_scope(headers=loudness.header()))
+
+    gc.disable()
+    try:
+        await asyncio.create_task(serve())
+        assert loudness.log.request["log_level"] == "DEBUG"
+        assert loudness.messages == ["before"]
+        still_open = loudness.is_floor_open
+    finally:
+        gc.enable()
+    # pytest.raises keeps a cycle of its own; a server does not.
+    gc.collect()
+    assert not loudness.is_floor_open or still_open
+
+
 async def test_records_of_logging_take_part_where_they_are_made(loudness: Loudness) -> None:
     """``capture_stdlib`` may take more than the levels let through: then a louder request says it, and no other."""
-    import logging
-
     stdlib = logging.getLogger("app")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -298,6 +322,29 @@ async def test_records_of_logging_take_part_where_they_are_made(loudness: Loudne
     await Server().run(served, http_scope("/late", headers=loudness.header()))
 
     assert [event["path"] for event in loudness.log.of("app")] == ["/loud"]
+
+
+async def test_a_record_of_logging_that_is_not_taken_is_left_to_other_handlers(
+    loudness: Loudness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While some request is louder; OpenTelemetry's handler leaves out only what we answer for."""
+    noted: list[str] = []
+    with capture_stdlib(level="DEBUG"):
+        (handler,) = (each for each in logging.getLogger().handlers if isinstance(each, FapilogHandler))
+        monkeypatch.setattr(handler.otel_handlers, "note", lambda record, queue: noted.append(record.getMessage()))
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            logging.getLogger("app").debug("inside")
+            copy_context().run(outside)
+            await reply(send)
+
+        def outside() -> None:
+            current.set(Scope({}, OUTSIDE))
+            logging.getLogger("app").debug("outside")
+
+        await Server().run(loudness.around(app), http_scope(headers=loudness.header()))
+
+    assert noted == ["inside"]
 
 
 class Inner:

@@ -450,7 +450,7 @@ async def test_a_full_queue_never_blocks_the_loop():
 async def test_memory_is_flat_over_100_000_requests():
     """P47: requests come and go, some fail; what is left afterwards is what was there before."""
     with flight_of(max_events=20) as flight:
-        flight.sink.events.clear()
+        flight.sink.clear()
 
         async def app(scope, receive, send):
             for number in range(3):

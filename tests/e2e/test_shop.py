@@ -234,11 +234,33 @@ def test_serve_prints_a_link_that_works(tmp_path: Path) -> None:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     port = free_port()
     with Serve(tmp_path, "example_app.serve", env={"SHOP_PORT": str(port), "PYTHONPATH": path}, port=port) as server:
-        [link] = re.findall(r"http://\S+/debug/logging\?token=\S+", server.complained())
-        response = server.client.get(link)
+        [link] = re.findall(r"http://\S+/debug/logging\?once=\S+", server.complained())
+        [token] = re.findall(r"token: +(\S+)", server.complained())
+        page = server.client.get(link, headers={"Accept": "text/html"})
+        response = server.client.get("/debug/logging")
+        changed = server.client.put("/debug/logging/levels", json={}, headers={"Authorization": f"Bearer {token}"})
+        server.client.cookies.clear()
+        again = server.client.get(link, headers={"Accept": "text/html"})
         stopped = server.stop()
 
-    assert response.status_code == 200
+    assert (page.status_code, response.status_code, again.status_code) == (200, 200, 401)
+    assert page.headers["content-type"].startswith("text/html")
     assert response.json()["state"] == "running"
+    assert changed.status_code == 400  # let in, and told that it says nothing
     assert stopped.status in ENDED_BY_SIGTERM
     assert link.partition("=")[2] not in stopped.stdout
+    assert token not in stopped.stdout
+
+
+def test_serve_does_not_print_a_token_that_it_was_given(tmp_path: Path) -> None:
+    """It may be one that lives long; the link opens all the same."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    port = free_port()
+    env = {"SHOP_PORT": str(port), "PYTHONPATH": path, "SHOP_DEBUG_TOKEN": "open-sesame"}
+    with Serve(tmp_path, "example_app.serve", env=env, port=port) as server:
+        [link] = re.findall(r"http://\S+/debug/logging\?once=\S+", server.complained())
+        page = server.client.get(link, headers={"Accept": "text/html"})
+        stopped = server.stop()
+
+    assert page.status_code == 200
+    assert "open-sesame" not in stopped.stdout + stopped.stderr

@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from fapilog import AsyncLoggerFacade, bind_context, get_logger
 from fapilog.asgi import annotate
+from fapilog.asgi.debug import one_time_link
 from fapilog.fastapi import FastAPIBuilder, get_request_logger
 from fapilog.starlette import RouteTemplates
 from tests.hosts.conftest import Log
@@ -425,15 +426,19 @@ async def test_the_debug_route_is_no_route_of_the_application(log: Log) -> None:
         assert list((await server.get("/openapi.json")).json()["paths"]) == ["/{rest}"]
 
 
-async def test_a_link_is_not_on_the_span_of_fastapis_telemetry(log: Log) -> None:
-    """The token of a ready link must not be exported with the trace."""
+async def test_what_is_on_the_span_of_fastapis_telemetry_opens_nothing(log: Log) -> None:
+    """A query is exported with the trace: the link in it has been opened by then, and has no token in it."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     builder = FastAPIBuilder().add_sink(log.sink).with_debug_route(token="s3cret")
     app = FastAPI(lifespan=builder.build(), telemetry={"tracer_provider": provider})
     async with running(app) as server:
-        assert (await server.get("/debug/logging?token=s3cret")).status_code == 200
+        link = one_time_link("s3cret", base="http://app")
+        opened = await server.get(link, headers={"accept": "text/html"})
+        server.client.cookies.clear()
+        again = await server.get(link, headers={"accept": "text/html"})
 
+    assert (opened.status_code, again.status_code) == (200, 401)
     assert "s3cret" not in repr([span.to_json() for span in exporter.get_finished_spans()])
 
 

@@ -339,7 +339,7 @@ async def test_where_there_is_a_debug_route(
         answer = await server.get("/debug/logging")
 
     assert answer.status_code == status
-    assert ("/debug/logging?token=" in capsys.readouterr().err) == (status == 401 and token is None)
+    assert ("/debug/logging?once=" in capsys.readouterr().err) == (status == 401 and token is None)
 
 
 @pytest.mark.asyncio
@@ -354,16 +354,21 @@ async def test_the_route_of_the_preset_can_be_taken_away(log: Log) -> None:
 async def test_the_link_is_printed_once_and_works(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
     """A generated token is told on standard error and nowhere else, however often the application runs."""
     app = application(StarletteBuilder().add_sink(log.sink).with_debug_route("/figures"))
-    said = []
+    said: list[str] = []
+    statuses: list[int] = []
     for _ in range(2):
         async with running(app) as server:
             said.append(capsys.readouterr().err)
-            link = said[0].split()[-1]
-            assert link.startswith("/figures?token=")
-            assert (await server.get(link)).status_code == 200
+            link, token = (line.split()[-1] for line in said[0].splitlines())
+            assert link.startswith("/figures?once=")
+            opened = await server.get(link, headers={"accept": "text/html"})
+            statuses.append(opened.status_code)
+            assert (await server.get("/figures", headers={"authorization": f"Bearer {token}"})).status_code == 200
 
     assert said[1] == ""
+    assert statuses == [200, 401]
     assert link.partition("=")[2] not in repr(log.events)
+    assert token not in repr(log.events)
 
 
 @pytest.mark.asyncio
@@ -381,7 +386,7 @@ async def test_the_figures_are_those_of_the_engine(log: Log) -> None:
     assert figures["submitted"] == figures["delivered"] + figures["in_flight"]
     assert figures["queue"]["capacity"] == 10_000
     assert figures["sinks"].keys() == {"memory"}
-    assert figures["levels"]["default"] == "INFO"
+    assert figures["levels"]["default"]["effective"] == "INFO"
     assert figures["withheld"] == {"skip_paths": 1}
     assert log.requests == []
 

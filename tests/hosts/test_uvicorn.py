@@ -55,6 +55,7 @@ app = Starlette(routes=routes, lifespan=StarletteBuilder().with_preset("fastapi"
 """
 HOSTS = {"fastapi": FASTAPI, "litestar": LITESTAR, "starlette": STARLETTE}
 REQUESTS = 200
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 
 
 def serve(folder: Path, host: str, said: str = "", *arguments: str) -> Server:
@@ -83,27 +84,39 @@ def test_sigterm_loses_nothing(host: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("said", ["", ".with_access_log(enabled=False)"])
-def test_the_ready_link_opens_the_figures_and_its_token_stays_out_of_the_log(said: str, tmp_path: Path) -> None:
-    """Printed once, with host and port; also where the server's own access lines are kept."""
+def test_the_link_opens_the_console_once_and_the_token_stays_out_of_the_log(said: str, tmp_path: Path) -> None:
+    """Printed once, with host and port; what it opens may read, and change nothing. Also with the server's lines."""
     with serve(tmp_path, "fastapi", said) as server:
         server.client.get("/pages/1")
         stderr = (tmp_path / "stderr").read_text("utf-8")
-        (link,) = re.findall(r"http://127\.0\.0\.1:\d+/debug/logging\?token=\S+", stderr)
+        (link,) = re.findall(r"http://127\.0\.0\.1:\d+/debug/logging\?once=\S+", stderr)
+        (token,) = re.findall(r"^fapilog: debug token: (\S+)$", stderr, re.MULTILINE)
         assert str(server.port) in link
-        answer = server.client.get(link)
-        wrong = server.client.get(link + "x")
-        token = link.partition("token=")[2]
-        header = server.client.get("/debug/logging", headers={"Authorization": f"Bearer {token}"})
+        page = server.client.get(link, headers=BROWSER)
+        figures = server.client.get("/debug/logging")
+        refused = server.client.put("/debug/logging/levels", json={"level": "DEBUG"})
+        foreign = server.client.get("/debug/logging", headers={"Host": "evil.example"})
+        server.client.cookies.clear()
+        again = server.client.get(link, headers=BROWSER)
+        form = server.client.post("/debug/logging/session", data={"token": token})
+        signed_in = server.client.get("/debug/logging", headers=BROWSER)
+        server.client.cookies.clear()
+        bearer = {"Authorization": f"Bearer {token}"}
+        changed = server.client.put("/debug/logging/levels", json={"level": "DEBUG", "ttl_seconds": 60}, headers=bearer)
         stopped = server.stop()
 
-    assert (answer.status_code, wrong.status_code, header.status_code) == (200, 401, 200)
-    assert answer.json()["submitted"] > 0
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert (figures.status_code, figures.json()["submitted"] > 0) == (200, True)
+    assert (refused.status_code, foreign.status_code, again.status_code) == (403, 421, 401)
+    assert (form.status_code, form.headers["location"], signed_in.status_code) == (303, "/debug/logging", 200)
+    assert changed.status_code == 200
+    (told,) = [event for event in stopped.events() if event["message"] == "debug_access_refused"]
+    assert (told["level"], told["logger"], told["reason"]) == ("WARNING", "fapilog.console", "used_ticket")
+    assert (told["client_ip"], told["count"]) == ("127.0.0.1", 1)
     assert token not in stopped.stdout
     assert stopped.stderr.count(token) == 1
     access = [event for event in stopped.events() if event["logger"] == "uvicorn.access"]
     assert bool(access) == bool(said)
-    if said:
-        assert "token=" not in stopped.stdout
 
 
 def test_a_root_path_is_in_the_template_once(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """No secret is shown of a span: whatever place it is in, whatever preset, and if a redactor fails."""
 
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from fapilog import _runtime
 from fapilog.builders import LoggerBuilder
 from fapilog.otel.cut_spans import MOST_TEXT
 from fapilog.otel.shown_spans import WITHHELD
+from fapilog.sinks.memory import MemorySink
 from tests.otel.signals import ended, id_of
 from tests.redaction.canaries import AWS, BEARER, GITHUB, PASSWORD, PEM, SECRETS, SIGNED_URL, URL, found_in
 
@@ -77,14 +80,14 @@ def test_no_secret_is_shown_of_a_span_that_was_cut(preset: str, provider: Tracer
     kept = _runtime.span_watch().kept(provider, 100)
     assert kept is not None
     for before in range(1_960, 2_060, 3):
-        span: Any = provider.get_tracer("tests").start_span("x" * MOST_TEXT)
-        for number, secret in enumerate((BEARER, GITHUB, URL, f"password={PASSWORD}", AWS, PEM)):
-            span.add_event("e", {f"a{number}": f"{'word ' * (before // 5)}{'y' * (before % 5)} {secret} after"})
-        span.end()
-        (shown,) = kept.of_trace(id_of(span))
-        text = json.dumps(shown)
-        assert found_in(text) == []
-        assert not any(secret[: len(secret) * 2 // 3] in text for secret in SECRETS), before
+        for secret in (BEARER, GITHUB, URL, f"password={PASSWORD}", AWS, PEM):
+            span: Any = provider.get_tracer("tests").start_span("x" * MOST_TEXT)
+            span.add_event("e", {"text": f"{'word ' * (before // 5)}{'y' * (before % 5)} {secret} after"})
+            span.end()
+            (shown,) = kept.of_trace(id_of(span))
+            text = json.dumps(shown)
+            assert "…[cut, " in text
+            assert not any(secret[: len(secret) * 2 // 3] in text for secret in SECRETS), (before, secret)
     logger.drain()
 
 
@@ -158,25 +161,77 @@ def test_it_is_redacted_as_the_default_engine_would_now(provider: TracerProvider
 
 def test_a_users_redactor_is_run_by_one_thread_at_a_time(provider: TracerProvider) -> None:
     """It may have been written for the worker alone, which runs it while somebody looks."""
-    inside, most, calls = 0, 0, 0
+    free: list[bool] = []
 
     def redact(event: dict[str, Any]) -> dict[str, Any]:
-        nonlocal inside, most, calls
-        inside += 1
-        calls += 1
-        most = max(most, inside)
-        json.dumps(list(range(300)))
-        inside -= 1
+        thread = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
+        thread.start()
+        thread.join()
         return event
 
     logger = LoggerBuilder().with_redactor(redact).add_memory().build()
+    lock = _runtime.default_engine().redact_fields.lock
     kept = _runtime.span_watch().kept(provider, 100)
     assert kept is not None
     span = ended(provider, a=1)
-    for _ in range(300):
-        logger.info("event")
-        kept.of_trace(id_of(span))
+    logger.info("event")
+    logger.drain()
+    by_worker = len(free)
+    kept.of_trace(id_of(span))
+
+    assert (by_worker, len(free) > by_worker) == (1, True)
+    assert not any(free)
+
+
+class OnRecords:
+    """A redactor of the user's that takes captured records, too."""
+
+    def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Hide what it knows."""
+        return {**event, "pet": "***"}
+
+    def redact_records(self, records: Any) -> Any:
+        """Hide the same."""
+        return [(*record[:4], {**record[4], "pet": "***"}, *record[5:]) for record in records]
+
+
+def test_a_redactor_of_records_stays_one(provider: TracerProvider) -> None:
+    """Being shared with the console does not make an engine build a dict of each event."""
+    memory = MemorySink()
+    logger = LoggerBuilder().with_redactor(OnRecords()).add_sink(memory).build()
+    kept = _runtime.span_watch().kept(provider, 100)
+    assert kept is not None
+    logger.info("event", pet="cat")
+    (shown,) = kept.of_trace(id_of(ended(provider, pet="cat")))
     logger.drain()
 
-    assert calls >= 900
-    assert most == 1
+    assert _runtime.default_engine()._stages.raw
+    assert shown["attributes"]["pet"] == memory.events[0]["pet"] == "***"
+
+
+def test_a_journal_and_the_console_share_one_lock(provider: TracerProvider, tmp_path: Path) -> None:
+    """With a journal the user's redactors run at the call: the console waits for the same lock."""
+    logger = LoggerBuilder().with_redactor(OnRecords()).with_journal(tmp_path).add_memory().build()
+    engine = _runtime.default_engine()
+    kept = _runtime.span_watch().kept(provider, 100)
+    assert kept is not None
+    logger.info("event", pet="cat")
+    (shown,) = kept.of_trace(id_of(ended(provider, pet="cat")))
+    logger.drain()
+
+    assert engine.redact_fields._holder is engine._journaling
+    assert shown["attributes"]["pet"] == "***"
+
+
+def test_a_forked_child_has_a_lock_of_its_own() -> None:
+    """The thread that held it in the parent is not there to give it back."""
+    logger = LoggerBuilder().build()
+    engine = _runtime.default_engine()
+    engine.redact_fields.lock.acquire()
+    before = engine.redact_fields.lock
+    engine.after_fork()
+    after = engine.redact_fields.lock
+    before.release()
+    logger.drain()
+
+    assert after is not before

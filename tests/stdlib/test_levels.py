@@ -59,6 +59,28 @@ def test_all_others_are_held_back_as_before(logger: logging.Logger, logs: Captur
     assert logs.messages == ["yes", "yes too"]
 
 
+def test_others_are_held_back_at_every_moment(
+    logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another thread logs in the midst of a change is taken or held back as before and after it."""
+    other = logging.getLogger(logger.name + "2")
+    other.setLevel(DEBUG)
+
+    def meddled(level: int) -> None:
+        other.debug("no")
+        logging.Logger.setLevel(logger, level)
+        other.debug("no")
+
+    monkeypatch.setattr(logger, "setLevel", meddled)
+    with capture_stdlib():
+        levels.turn(logger.name, DEBUG)
+        other.debug("no")
+        logger.debug("yes")
+        levels.turn(logger.name, None)
+
+    assert logs.messages == ["yes"]
+
+
 def test_root_reaches_all_without_a_level_of_their_own(
     logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels
 ) -> None:

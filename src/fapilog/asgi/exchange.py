@@ -12,7 +12,6 @@ request carries its id; on exit the one before is current again.
 
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
-from functools import partial
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
@@ -269,7 +268,7 @@ class Exchange:
         if self.recorder is None:
             return None
         recorded: dict[str, Any] | None
-        recorded, error = attempt(partial(self.recorder.end, failed=failed, duration_ns=duration_ns))
+        recorded, error = attempt(self.recorder.end, failed, duration_ns)
         if error is not None:
             diagnose("asgi_recorder", error)
         return recorded

@@ -116,10 +116,10 @@ class Loud:
             if grant.level <= levelno and self._holds(grant, record[_BOUND], record[_LOCAL], record[_SHARED]):
                 return queue.admit(record, may_await=may_await)
         inner = self._inner
-        if False:
+        if over:
             self.level = _ABOVE_ALL if inner is None else inner.level
             self._close()
-        return None if inner is None else None if inner.level > levelno else inner.take(record, size_bytes, queue, may_await)
+        return None if inner is None or inner.level > levelno else inner.take(record, size_bytes, queue, may_await)
 
     def is_on(self) -> bool:
         """Tell whether the request was louder than others at any time, or would be now: its user may be known late."""

@@ -42,14 +42,12 @@ class _Rules:
 class RequestRecorder(Recorder):
     """The recorder of one request, which knows when its events come out."""
 
-    __slots__ = ("_rules",)
-
     def __init__(self, limits: Limits, ledger: Ledger, rules: _Rules) -> None:
         """Start with nothing."""
         super().__init__(limits, ledger)
         self._rules = rules
 
-    def end(self, *, failed: bool, duration_ns: int | None) -> dict[str, Any] | None:
+    def end(self, failed: bool, duration_ns: int | None) -> dict[str, Any] | None:  # noqa: FBT001 - for attempt()
         """Let the events out, or forget them; never blocks.
 
         Args:

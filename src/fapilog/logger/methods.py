@@ -111,8 +111,7 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
     ``taken`` is what it returns for an event that is taken or whose level is off: None makes it the synchronous
     facade's, an awaitable the asynchronous one's.
     """
-    may_await = taken is not None
-    default_exc_info = exc_info
+    may_await, default_exc_info = taken is not None, exc_info
 
     def method(  # noqa: C901 - see above
         self: Any,
@@ -128,14 +127,8 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
             return taken
         queue = origin.queue
         items = queue.items
-        if (
-            args
-            or exc_info
-            or stack_info
-            or type(message) is not str
-            or len(items) >= queue.limit
-            or origin.threshold > levelno
-        ):
+        odd = args or exc_info or stack_info or type(message) is not str
+        if odd or len(items) >= queue.limit or origin.threshold > levelno:
             return (
                 submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await)
                 or taken

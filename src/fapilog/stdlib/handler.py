@@ -23,7 +23,7 @@ from fapilog.context import OWN_WORK, current
 from fapilog.diagnostics import attempt, describe
 from fapilog.event import Origin
 from fapilog.levels import STANDARD_LEVELS
-from fapilog.logger.capture import submit
+from fapilog.logger.capture import submit, wanted
 from fapilog.stdlib.louder import Louder
 from fapilog.stdlib.otel_handlers import OtelHandlers, exports_otlp
 from fapilog.stdlib.records import is_last_line, level_of, name_of, read, was_reported
@@ -45,8 +45,8 @@ class FapilogHandler(logging.Handler):
     Thread- and fork-safe.
 
     Args:
-        level: Records below it are not taken; a number or a name that ``logging`` knows. Default: all. The level of
-            the fapilog logger of the same name applies too.
+        level: Records below it are not taken, unless the console turns their logger up; a number or a name that
+            ``logging`` knows. Default: all. The level of the fapilog logger of the same name applies too.
         source: Put the place of the call on each event, as ``code.file.path``, ``code.line.number`` and
             ``code.function.name``. Default False.
 
@@ -90,6 +90,7 @@ class FapilogHandler(logging.Handler):
         if not ours:
             self.louder.own = self.level
         self.level = self.louder.lowest()
+        self.louder.tidy()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, without the handler's lock; always True."""
@@ -116,7 +117,7 @@ class FapilogHandler(logging.Handler):
         origin = _runtime.origin(name_of(record))
         origin.queue.bind(origin)
         levelno = level_of(record)
-        if not kept or levelno < origin.level:
+        if not (kept and wanted(origin, levelno)):
             return
         self.otel_handlers.note(record, origin.queue)
         if was_reported(record):

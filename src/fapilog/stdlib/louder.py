@@ -7,7 +7,10 @@ logging.getLogger("app.db").debug("…")
 """
 
 import logging
+import sys
 from collections.abc import Iterator
+
+_NO_MORE = sys.maxsize
 
 
 class _Lowered:
@@ -83,6 +86,10 @@ class Louder:
             wishes[owner] = level
         self._settle(name, logger)
 
+    def tidy(self) -> None:
+        """Forget what is wished no more; once the handler has :meth:`lowest`, or others came through in between."""
+        self.levels = {name: level for name, level in self.levels.items() if level != _NO_MORE}
+
     def leave(self, holder: logging.Logger) -> None:
         """Take everything back that reaches the handler by ``holder``, which is about to lose it."""
         for name in list(self._wishes):
@@ -94,12 +101,10 @@ class Louder:
     def _settle(self, name: str, logger: logging.Logger) -> None:
         """Make table and logger what the wishes for a name say."""
         wanted = min(self._wishes[name].values(), default=None)
-        others = {other: level for other, level in self.levels.items() if other != name}
         if wanted is None:
             del self._wishes[name]
-            self.levels = others
-        else:
-            self.levels = {**others, name: wanted}
+        if wanted is not None or name in self.levels:
+            self.levels = {**self.levels, name: _NO_MORE if wanted is None else wanted}
         lowered = self._lowered.get(name)
         if lowered is not None and lowered.level != wanted:
             self._lowered.pop(name).undo()

@@ -139,6 +139,26 @@ def test_a_link_opens_once_and_sets_a_cookie_that_reads() -> None:
     assert [(event["reason"], event["count"]) for event in door.told] == [("used_ticket", 1)]
 
 
+def test_a_cookie_is_no_ticket_and_a_ticket_no_cookie() -> None:
+    """Each is signed with a key of its own; or a cookie that somebody has seen would live twelve hours more."""
+    door = Door()
+    ticket = door.link().partition("=")[2]
+    cookie = door.session()["cookie"].partition("=")[2]
+
+    assert status_of(door.ask({"cookie": f"fapilog_console={ticket}"})) == 401
+    assert status_of(door.ask(BROWSER, query=f"once={cookie}")) == 401
+
+
+def test_a_link_that_was_opened_stays_so_when_the_application_is_started_again() -> None:
+    """In the same process, where the same options make another guard."""
+    door = Door()
+    query = door.link()
+    assert door.ask(BROWSER, query=query).access == READER
+    door.guard = door.another()
+
+    assert status_of(door.ask(BROWSER, query=query)) == 401
+
+
 def test_the_token_beside_the_cookie_decides() -> None:
     """The page sends both for a change; a wrong token is not saved by the cookie."""
     door = Door()

@@ -60,6 +60,11 @@ def test_other_ways_in_are_not_checked(server: Any) -> None:
     assert not is_misdirected(scope(server=server, client=None), set())
 
 
+def test_without_a_port_it_is_no_network() -> None:
+    """A Unix socket, or a test client; whoever stands before it may say that its peer is this machine."""
+    assert not is_misdirected(asked(b"app", server=("app", None), client=("127.0.0.1", 5)), set())
+
+
 def test_a_scope_without_addresses_is_not_checked() -> None:
     """Both are optional in ASGI."""
     assert not is_misdirected({"type": "http", "headers": [(b"host", b"x")]}, set())

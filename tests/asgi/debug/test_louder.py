@@ -15,7 +15,7 @@ from fapilog.edge_options import AsgiOptions
 from fapilog.errors import ConfigError
 from fapilog.testing import FakeClock
 from tests.asgi.conftest import Log
-from tests.asgi.driver import Server, http_scope, reply
+from tests.asgi.driver import Server, http_scope, reply, websocket_scope
 
 SECRET = "s3cret-token"
 pytestmark = pytest.mark.asyncio
@@ -141,6 +141,24 @@ async def test_a_user_is_louder_from_when_it_is_known(place: Place, user: Any) -
     assert place.rules.describe()["rules"][0]["matched"] == 1
 
 
+async def test_a_websocket_is_louder_from_when_its_user_is_known(place: Place) -> None:
+    """Who it is comes with the first message; then its last event comes out although its path is skipped."""
+    place.rules.set({"level": "DEBUG", "ttl_seconds": 600, "user": "42"}, "")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        bind_context(user=(await receive())["text"])
+        await send({"type": "websocket.close", "code": 1000})
+
+    served = RequestMiddleware(app, AsgiOptions(skip_paths=("*",)), below=place.rules.around(None))
+    for user in ("42", "43"):
+        messages = ({"type": "websocket.connect"}, {"type": "websocket.receive", "text": user})
+        await Server(*messages).run(served, websocket_scope())
+
+    assert [(event["message"], event["user"]) for event in place.log.requests] == [("websocket_closed", "42")]
+
+
 async def test_a_user_may_only_be_noted(place: Place) -> None:
     """``annotate`` says whose request it is as well as ``bind_context``."""
     place.rules.set({"level": "DEBUG", "ttl_seconds": 600, "user": "ann"}, "")
@@ -178,6 +196,7 @@ async def test_a_rule_ends_by_the_clock_without_a_timer(place: Place) -> None:
     place.clock.advance(600)
 
     assert await place.ask() == []
+    assert "log_level" not in place.log.request
     assert place.rules.describe() == {"rules": []}
     assert place.timers.waiting == []
 

@@ -17,7 +17,6 @@ from fapilog.asgi.debug.hosts import is_foreign, is_misdirected
 from fapilog.asgi.debug.login import page, prefers_html
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.session import Sessions, Shown
-from fapilog.asgi.debug.tickets import Tickets, signer_of
 from fapilog.asgi.debug.tries import Report, Tries
 from fapilog.asgi.types import Scope
 from fapilog.clock import SYSTEM_CLOCK, Clock
@@ -61,10 +60,9 @@ class Guard:
     """
 
     def __init__(self, options: DebugOptions, clock: Clock = SYSTEM_CLOCK, report: Report | None = None) -> None:
-        """Begin with no failed tries and no ticket used."""
+        """Begin with no failed tries."""
         self._options = options
         self._sessions = Sessions(options.token, options.path, clock)
-        self._tickets = Tickets(signer_of(options.token, clock))
         self._tries = Tries(report or _unheard, clock)
 
     async def admit(self, scope: Scope, *, path: str, client: str) -> Admission:
@@ -127,7 +125,7 @@ class Guard:
         tickets = _tickets(scope) if not path else []
         if tickets:
             # A link that is opened again in the same browser is no attempt: the cookie has the say.
-            reason = self._tickets.take(tickets[0] if len(tickets) == 1 else b"")
+            reason = self._options.tickets.take(tickets[0] if len(tickets) == 1 else b"")
             if not reason:
                 return Access.READ, "", (self._sessions.cookie(scope),)
         return (Access.READ, "", ()) if session is Shown.VALID else (Access.NONE, reason, ())

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from fapilog import _runtime
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.level_tokens import WRONG_SIGNATURE, LevelTokens
 from fapilog.asgi.debug.tries import Tries
@@ -26,7 +27,6 @@ class LevelHeaders:
 
     Args:
         token: The console's; None, where it has none, ignores the header.
-        engine: Returns the engine whose level names count.
         tell: Logs a refusal.
         clock: For deadlines.
 
@@ -37,14 +37,13 @@ class LevelHeaders:
     def __init__(
         self,
         token: Token | None,
-        engine: Callable[[], Any],
         tell: Callable[[str, dict[str, Any]], None],
         clock: Clock,
     ) -> None:
         """Refuse nothing yet."""
         self.refused: Counter[str] = Counter()
-        self._token = token
-        self._engine = engine
+        self._levels = _runtime.origin("root").queue.levels
+        self._tokens = None if token is None else LevelTokens(token, self._levels, clock)
         self._tell = tell
         self._clock = clock
         self._tries = Tries(_nothing, clock)
@@ -57,19 +56,18 @@ class LevelHeaders:
             value: The header as it came.
             client: Whose request it is.
         """
-        if self._token is None:
+        if self._tokens is None:
             return None
         if self._tries.shut_out(client):
             self._refuse(TOO_MANY, client)
             return None
-        levels = self._engine().queue.levels
-        wish = LevelTokens(self._token, levels, self._clock).verify(value)
+        wish = self._tokens.verify(value)
         if isinstance(wish, str):
             if wish == WRONG_SIGNATURE:
                 self._tries.fail(client, wish)
             self._refuse(wish, client)
             return None
-        return Grant(wish.levelno, levels.name(wish.levelno), self._clock.monotonic() + wish.seconds_left)
+        return Grant(wish.levelno, self._levels.name(wish.levelno), self._clock.monotonic() + wish.seconds_left)
 
     def _refuse(self, reason: str, client: str) -> None:
         """Count a refusal, and say how many there were, at most once a minute for each reason."""

@@ -78,7 +78,7 @@ class LouderRules:
     ) -> None:
         """Start without a rule."""
         self.rules: tuple[Rule, ...] = ()
-        self.headers = LevelHeaders(token, engine, partial(self._tell, WARNING), clock)
+        self.headers = LevelHeaders(token, partial(self._tell, WARNING), clock)
         self._engine = engine
         self._clock = clock
         self._client_of = client_of

@@ -5,7 +5,7 @@ from typing import Self
 
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.link import base_url, tell
-from fapilog.asgi.debug.tickets import SECONDS, link_of, signer_of
+from fapilog.asgi.debug.tickets import SECONDS, Tickets, link_of, signer_of
 from fapilog.asgi.types import Scope
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions
@@ -25,6 +25,7 @@ class DebugOptions:
         max_tails: How many may watch at a time.
         spans: How many ended spans are kept.
         trace_url: Where a trace can be looked at, with ``{trace_id}`` in it, or None.
+        tickets: Which were used, by whichever of the applications that these options are for.
         takes_token: Whether there is a token that somebody can know.
         announced: Whether there is no link to tell, or no more.
     """
@@ -71,6 +72,7 @@ class DebugOptions:
         self.takes_token = options.token is not None or allow is None
         self.announced = not self.takes_token or not self.token.generated
         self._signer = signer_of(self.token, clock)
+        self.tickets = Tickets(self._signer)
 
     @classmethod
     def of(cls, options: DebugRouteOptions, allow: Allow | None = None) -> Self:

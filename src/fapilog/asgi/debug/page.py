@@ -20,7 +20,7 @@ from fapilog.asgi.debug.request import Request
 _HTML, _SCRIPT, _STYLE = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
 _TEXT = b"text/plain; charset=utf-8"
 _INDEX = "index.html"
-_BASE = b"{{base}}"
+_BASE, _ASKS = b"{{base}}", b"{{asks}}"
 _PREFIX = "static/"
 _SCRIPTS = (
     "app charts events levels lib overview panel pipeline requests ring series stream tail theme token trace waterfall "
@@ -55,10 +55,17 @@ def wants_page(accept: str | None) -> bool:
 
 
 async def page(request: Request) -> Answer:
-    """Answer the page, with the addresses of its files below the path that the console is reached by."""
+    """Answer the page, with the addresses of its files below the path that the console is reached by.
+
+    It is also told whether a change needs the token at once (``first``), after it was refused without one (``later``,
+    where the application has an authentication of its own), or not at all because nobody knows one (``never``).
+    """
     html = await asyncio.to_thread(_read, _INDEX)
-    base = base_of(request.scope.get("root_path", ""), request.console.options.path)
-    return Answer(200, html.replace(_BASE, escape(base).encode("ascii")), _HTML, PAGE_HEADERS)
+    options = request.console.options
+    base = base_of(request.scope.get("root_path", ""), options.path)
+    later = b"later" if options.takes_token else b"never"
+    asks = b"first" if options.allow is None else later
+    return Answer(200, html.replace(_BASE, escape(base).encode("ascii")).replace(_ASKS, asks), _HTML, PAGE_HEADERS)
 
 
 async def static(request: Request) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -10,9 +10,6 @@ import orjson
 from fapilog.asgi.debug.answers import Answer, BadRequestError
 from fapilog.asgi.debug.auth import Access
 from fapilog.asgi.types import Receive, Scope, Send
-
-if TYPE_CHECKING:
-    from fapilog.asgi.debug.console import Console
 
 MAX_BODY = 16_384
 _MAX_FIELDS = 50
@@ -31,7 +28,7 @@ class Request:
         client: The address of whoever asks, as the completion events have it.
     """
 
-    console: "Console"
+    console: Any
     scope: Scope
     receive: Receive
     send: Send

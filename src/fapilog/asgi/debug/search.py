@@ -150,7 +150,7 @@ class Wanted:
         """Tell whether the text is somewhere after the beginning of the message; False is certain."""
         wanted = self._text_bytes or b""
         if line.isascii():
-            return wanted.isascii() and line.lower().find(wanted, message_at) >= 0
+            return line.lower().find(wanted, message_at) >= 0
         return wanted.decode() in fold(line[message_at:].decode("utf-8", "replace"))
 
 

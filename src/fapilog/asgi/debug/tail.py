@@ -34,8 +34,9 @@ SHUTDOWN, SLOW, RENEW = "shutdown", "slow", "renew"
 _RETRY = ((b"retry-after", b"5"),)
 _MAX_DIGITS = 18
 _HELLO = b"retry: 1000\n\n"
+_EVENT_STREAM = b"text/event-stream; charset=utf-8"
 _HEADERS = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"content-type", _EVENT_STREAM),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
     (b"x-content-type-options", b"nosniff"),
@@ -108,6 +109,8 @@ async def tail(request: Request) -> Answer | None:
         return refuse(400, str(error))
     if tails.clients >= tails.max_clients:
         return refuse(503, "there are as many tails as there may be", _RETRY, max_clients=tails.max_clients)
+    if request.scope["method"] == "HEAD":
+        return Answer(200, b"", _EVENT_STREAM)
     tails.clients += 1
     try:
         await _Tail(tails, request, engine.recent, wanted).run(last)

@@ -37,7 +37,7 @@ export class ApiError extends Error {
   }
 }
 
-const base = document.documentElement.dataset.base ?? "";
+const { base = "", asks = "first" } = document.documentElement.dataset; // written by the server (page.py)
 const theme = new Theme();
 const series = new Series();
 const listeners = new Set();
@@ -83,19 +83,21 @@ async function get(path, params) {
 }
 
 async function put(path, body) {
+  let needed = asks === "first";
   let trouble = null;
   for (;;) {
-    if (token === null && latest?.access !== "change") {
+    if (needed && token === null) {
       token = await ask(trouble);
       if (token === null) throw new ApiError(403, "Nothing was changed: that needs the token.");
     }
+    const sent = token;
     try {
-      return await call("PUT", path, { body, bearer: token });
+      return await call("PUT", path, { body, bearer: sent });
     } catch (error) {
-      if (error.status !== 401 && error.status !== 403) throw error;
-      if (token === null) throw error;
-      token = null;
-      trouble = "That token was not accepted.";
+      if ((error.status !== 401 && error.status !== 403) || asks === "never") throw error;
+      if (sent !== null) trouble = "That token was not accepted.";
+      if (token === sent) token = null;
+      needed = true;
     }
   }
 }
@@ -118,7 +120,9 @@ async function poll() {
     showStatus(latest);
     for (const listener of [...listeners]) tell(listener);
   } catch (error) {
-    banner(error.status === 401 || error.status === 403 ? "expired" : "gone");
+    if (error.status === 0) banner("gone");
+    else if (error.status === 401 || error.status === 403) banner("expired");
+    else banner("trouble", error.message);
   }
 }
 
@@ -181,9 +185,9 @@ function showStatus(status) {
 }
 
 let bannered = null;
-function banner(kind) {
-  if (kind === bannered) return;
-  bannered = kind;
+function banner(kind, message = "") {
+  if (kind + message === bannered) return;
+  bannered = kind + message;
   bannerBox.hidden = kind === null;
   bannerBox.dataset.kind = kind ?? "";
   document.body.classList.toggle("stale", kind !== null);
@@ -191,6 +195,10 @@ function banner(kind) {
     fill(bannerBox, "The server is not reachable, trying again. Figures below are the last ones received.");
     dot.dataset.state = "gone";
     fill(state, "not reachable");
+  } else if (kind === "trouble") {
+    fill(bannerBox, `The server refuses to answer: ${message} Trying again.`);
+    dot.dataset.state = "gone";
+    fill(state, "refused");
   } else if (kind === "expired") {
     fill(bannerBox, "This session has expired or the process was restarted. ", h("a", { href: base || "/" }, "Log in again"), ".");
     dot.dataset.state = "gone";

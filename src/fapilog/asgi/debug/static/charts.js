@@ -4,6 +4,8 @@ import { LEVELS, clean, fill, fmt, h } from "./lib.js";
 
 const HEIGHT = 150;
 const FEW = 30; // points that are drawn as such: a line between two of them would hardly be seen
+const SHORTEST_SECONDS = 60; // of a process that has just started
+const WHOLE = [1, 2, 5].flatMap((step) => [step, step * 10, step * 100, step * 1000, step * 1e4, step * 1e5, step * 1e6]).sort((one, other) => one - other);
 const WINDOWS = { "5 min": 300, "15 min": 900 };
 const SINK_COLORS = ["level-info", "level-debug", "good", "level-warning", "level-critical", "level-other"];
 
@@ -14,6 +16,7 @@ const CHARTS = [
     id: "rates",
     title: "Events a second, by level",
     stacked: true,
+    least: 1,
     lines: (points) => {
       const seen = new Set(points.flatMap((point) => Object.keys(point.rates)));
       const known = LEVELS.filter((level) => seen.has(level)).reverse();
@@ -30,6 +33,8 @@ const CHARTS = [
     id: "depth",
     title: "Queue depth",
     area: true,
+    whole: true,
+    least: 10,
     lines: () => [{ label: "events waiting", color: "accent", of: (point) => point.depth }],
     show: fmt.number,
   },
@@ -37,6 +42,7 @@ const CHARTS = [
     id: "drops",
     title: "Dropped and failed, a second",
     area: true,
+    least: 1,
     lines: () => [
       { label: "dropped", color: "bad", of: (point) => point.dropped },
       { label: "failed", color: "warn", of: (point) => point.failed },
@@ -87,7 +93,8 @@ export class Charts {
     const all = this.app.series.points;
     const now = all.at(-1)?.time ?? Date.now() / 1000;
     const points = all.filter((point) => point.time >= now - this.seconds);
-    for (const chart of this.charts) chart.show(points, now - this.seconds, now);
+    const from = Math.max(now - this.seconds, Math.min(points[0]?.time ?? now, now - SHORTEST_SECONDS));
+    for (const chart of this.charts) chart.show(points, from, now);
   }
 
   end() {
@@ -154,10 +161,10 @@ class Chart {
         legend: { show: false },
         padding: [8, 18, 0, 0],
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-        scales: { x: { time: true, range: () => this.range }, y: { range: (plot, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+        scales: { x: { time: true, range: () => this.range }, y: { range: (plot, low, high) => [0, Math.max(high * 1.1, this.kind.least ?? 0.001)] } },
         axes: [
           { ...axis, size: 26, gap: 3, space: 70, values: (plot, splits) => splits.map((second) => clock(second)) },
-          { ...axis, size: 52, gap: 4, space: 28, values: (plot, splits) => splits.map((figure) => (this.kind.id === "latency" ? fmt.duration(figure) : fmt.short(figure))) },
+          { ...axis, size: 52, gap: 4, space: 28, incrs: this.kind.whole ? WHOLE : undefined, values: (plot, splits) => splits.map((figure) => (this.kind.id === "latency" ? fmt.duration(figure) : fmt.short(figure))) },
         ],
         series: [{}, ...this.lines.map((line) => this.seriesOf(line, color))],
         bands: this.kind.stacked ? this.lines.slice(1).map((line, index) => ({ series: [index + 2, index + 1], fill: faint(color(line.color)) })) : [],

@@ -5,6 +5,11 @@ import { clean, fill, fmt, h, levelBadge } from "./lib.js";
 export const IDENTITY = ["timestamp", "level", "logger", "message", "request_id", "trace_id", "span_id", "trace_flags"];
 export const RESOURCE = ["service", "env", "version", "host", "pid"];
 const APART = new Set([...IDENTITY, "exception", "stack"]);
+/** The fields of a completion event that are not the application's own. */
+export const ACCESS = new Set(
+  `http_method http_method_original http_route path status_code duration_ms total_ms request_bytes response_bytes client_ip peer_ip
+  user_agent outcome close_code closed_by messages_received messages_sent exception stack`.split(/\s+/),
+);
 const SHORT = 2000; // characters of a text that are shown at once
 const PIECE = 16 * 1024; // of a whole one, the next when the reader has come to the end of the last
 const PAGE = 100; // members of an object that are shown at once
@@ -16,24 +21,33 @@ const inAddress = (id) => encodeURIComponent(String(id).toWellFormed());
 export const requestHash = (id) => `#/requests/${inAddress(id)}`;
 export const traceHash = (id) => `#/traces/${inAddress(id)}`;
 
-/** Text of anything, cleaned: for places where a string is expected and a stranger may have put something else. */
+/** Text of anything, cleaned, on one line: a string was expected, and a stranger may have put something else there. */
 export function text(value, limit = ROW_TEXT) {
   if (value === undefined || value === null) return "";
-  if (typeof value === "object") return clean(preview(value), limit);
-  return clean(String(value), limit);
+  const given = typeof value === "object" ? preview(value) : String(value);
+  return given.length <= limit ? clean(given) : `${clean(given.slice(0, pieceEnd(given, 0, limit)))}…`;
+}
+
+/** Of a completion event what everybody wants to know: `GET /orders/{id} 200 12.3 ms`. */
+function accessLine(event) {
+  const status = event.status_code ?? event.close_code;
+  const duration = typeof event.duration_ms === "number" ? fmt.duration(event.duration_ms) : "";
+  return [text(event.http_method, 20), text(event.path, 160), text(status, 10), duration].filter(Boolean).join(" ");
 }
 
 /** The fields behind the message of a row: `key=value`, the first ones only. */
 export function fieldsLine(event) {
-  const parts = [];
+  const access = event.logger === "fapilog.request";
+  const parts = access ? [accessLine(event)] : [];
   let room = ROW_TEXT;
   for (const key in event) {
-    if (APART.has(key) || RESOURCE.includes(key)) continue;
+    if (APART.has(key) || RESOURCE.includes(key) || (access && ACCESS.has(key))) continue;
     if (parts.length >= ROW_FIELDS || room <= 0) {
       parts.push("…");
       break;
     }
-    const part = `${clean(key, 60)}=${text(event[key], 80)}`;
+    const value = event[key];
+    const part = `${clean(key, 60)}=${value === null ? "null" : value === "" ? '""' : text(value, 80)}`;
     room -= part.length;
     parts.push(part);
   }
@@ -51,7 +65,10 @@ function preview(value) {
 /** A text of any length: its beginning, and the whole in a scrolling box if asked for. */
 export function longText(value, { limit = SHORT, kind = "text" } = {}) {
   if (value.length <= limit) return h("pre", { class: kind }, value);
-  const whole = () => fill(box, scroller(value, kind));
+  const whole = () => {
+    fill(box, scroller(value, kind));
+    box.firstElementChild.focus();
+  };
   const box = h(
     "div",
     { class: "long-text" },
@@ -82,7 +99,7 @@ function scroller(value, kind) {
 function pieceEnd(value, start, length = PIECE) {
   const end = start + length;
   if (end >= value.length) return value.length;
-  const line = value.lastIndexOf("\n", end);
+  const line = length >= SHORT ? value.lastIndexOf("\n", end) : -1;
   if (line > start + length / 2) return line + 1;
   const code = value.charCodeAt(end - 1);
   return code >= 0xd800 && code < 0xdc00 ? end - 1 : end;
@@ -182,12 +199,13 @@ function identifier(name, value, href) {
 
 /** Everything an event has. `raw` is its line, if there is one: that is what is copied, to the letter. */
 export function eventDetail(event, raw = null) {
-  const own = Object.entries(event).filter(([key]) => !APART.has(key) && !RESOURCE.includes(key));
+  const own = Object.entries(event).filter(([key]) => !APART.has(key) && !RESOURCE.includes(key) && key !== "linked_trace_id");
   const resource = RESOURCE.filter((key) => Object.hasOwn(event, key)).map((key) => [key, event[key]]);
   const ids = [];
   if (event.request_id) ids.push(identifier("request_id", event.request_id, requestHash(event.request_id)));
   if (event.trace_id) ids.push(identifier("trace_id", event.trace_id, traceHash(event.trace_id)));
   if (event.span_id) ids.push(identifier("span_id", event.span_id, null));
+  if (event.linked_trace_id) ids.push(identifier("linked_trace_id", event.linked_trace_id, traceHash(event.linked_trace_id)));
   const message = event.message;
   const json = () => raw ?? stringified(event);
   return h(

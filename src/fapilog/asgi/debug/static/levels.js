@@ -329,7 +329,7 @@ function howTo() {
         "div",
         { class: "how" },
         h("p", {}, "A signed header raises the level for one request and its background tasks, and nothing else. It is made with the console's token, expires by itself, and can be handed to someone who must not have the token."),
-        h("pre", {}, "python -m fapilog level-token --level DEBUG --ttl 600\ncurl -H \"X-Log-Level: <what was printed>\" http://127.0.0.1:8000/orders/17"),
+        h("pre", {}, `python -m fapilog level-token --level DEBUG --ttl 600\ncurl -H "X-Log-Level: <what was printed>" ${location.origin}/orders/17`),
         h("p", { class: "muted" }, "In Python: fapilog.asgi.debug.level_token(\u2026). A header that is expired or signed with another token is ignored."),
       ),
     ),

@@ -206,11 +206,15 @@ export function table(columns, rows, props = {}) {
   const body = rows.map((row) =>
     row instanceof Node ? row : h("tr", {}, row.map((cell, index) => h("td", { class: columns[index]?.class }, cell))),
   );
-  return h(
+  const box = h(
     "div",
     { class: "table-box", tabindex: "0", role: "region", "aria-label": caption ?? "table" },
     h("table", attributes, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)),
   );
+  requestAnimationFrame(() => {
+    if (box.scrollWidth <= box.clientWidth) box.removeAttribute("tabindex"); // nothing to scroll: no stop for the Tab key
+  });
+  return box;
 }
 
 /** Sum of the values of {reason: count}. */

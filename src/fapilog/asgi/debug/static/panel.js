@@ -6,11 +6,12 @@ export class Panel {
   constructor(label, onClose = () => {}) {
     this.onClose = onClose;
     this.back = null;
+    this.heard = (event) => this.key(event);
     this.title = h("h2", { tabindex: "-1", "data-testid": "panel-title" });
     this.body = h("div", { class: "side-body" });
     this.node = h(
       "aside",
-      { class: "side", hidden: true, "aria-label": label, "data-testid": "panel", onkeydown: (event) => this.key(event) },
+      { class: "side", hidden: true, "aria-label": label, "data-testid": "panel" },
       h(
         "header",
         {},
@@ -27,7 +28,10 @@ export class Panel {
 
   /** Shows a node. `focus`: whether to go there; where the panel covers everything it always goes there. */
   show(title, node, focus) {
-    if (!this.isOpen) this.back = document.activeElement;
+    if (!this.isOpen) {
+      this.back = document.activeElement;
+      document.addEventListener("keydown", this.heard); // wherever the focus is
+    }
     fill(this.title, title);
     fill(this.body, node);
     this.node.hidden = false;
@@ -36,6 +40,7 @@ export class Panel {
   }
 
   close() {
+    document.removeEventListener("keydown", this.heard);
     if (!this.isOpen) return;
     this.node.hidden = true;
     fill(this.body);
@@ -44,9 +49,8 @@ export class Panel {
   }
 
   key(event) {
-    if (event.key !== "Escape") return;
+    if (event.key !== "Escape" || event.defaultPrevented || event.target.closest?.("dialog")) return;
     event.preventDefault();
-    event.stopPropagation();
     this.close();
   }
 }

@@ -209,7 +209,7 @@ function requestRow(event, longest) {
     cell("method", methodOf(event)),
     cell("path", hash ? h("a", { href: hash, tabindex: "-1" }, where || "–") : where, path ? h("span", { class: "muted path" }, path) : null),
     cell("status", statusBadge(event)),
-    cell("outcome", event.exception ? h("span", { class: "bad" }, text(event.exception.type, 80)) : outcomeText(event)),
+    cell(event.outcome === "ok" ? "outcome is-ok" : "outcome", event.exception ? h("span", { class: "bad" }, text(event.exception.type, 80)) : outcomeText(event)),
     cell("duration", h("span", { class: "bar", "aria-hidden": "true" }, share ? h("span", { style: { width: `${(share * 100).toFixed(1)}%` } }) : null), h("span", { class: "ms" }, fmt.duration(ms))),
     cell("id", h("code", {}, text(event.request_id, 140))),
   );

@@ -8,10 +8,9 @@ const ACCEPT = "text/event-stream";
 
 const breath = () => new Promise((resolve) => setTimeout(resolve));
 
-/** Splits what arrives into messages. A message of events may be long: its lines are handed on one by one. */
+/** Splits what arrives into messages: onMessage(kind, lines, id). One that is cut off in the middle never was. */
 export class Parser {
-  constructor(onLine, onMessage) {
-    this.onLine = onLine;
+  constructor(onMessage) {
     this.onMessage = onMessage;
     this.rest = "";
     this.searched = 0;
@@ -37,9 +36,7 @@ export class Parser {
     if (line === "") {
       this.finish();
     } else if (line.startsWith("data:")) {
-      const value = line.slice(line[5] === " " ? 6 : 5);
-      if (this.kind === "events") this.onLine(value);
-      else this.data.push(value);
+      this.data.push(line.slice(line[5] === " " ? 6 : 5));
     } else if (line.startsWith("event:")) {
       this.kind = line.slice(6).trim();
     } else if (line.startsWith("id:")) {
@@ -48,7 +45,7 @@ export class Parser {
   }
 
   finish() {
-    if (this.kind || this.data.length) this.onMessage(this.kind || "message", this.data.join("\n"), this.id);
+    this.onMessage(this.kind, this.data, this.id); // also an empty one: its id is where to go on from
     this.kind = "";
     this.data = [];
     this.id = null;
@@ -56,7 +53,7 @@ export class Parser {
 }
 
 /**
- * Keeps one tail open. `on` has line(text), message(kind, data) and state(name, info).
+ * Keeps one tail open. `on` has lines(texts), message(kind, data) and state(name, info).
  *
  * States: connecting, live, reconnecting (by itself, in info.seconds), refused (info.status, tried again by itself where
  * that can help), cut (the server has ended it as too slow: it takes a click), closed.
@@ -83,8 +80,9 @@ export class Tail {
       const headers = this.lastId ? { Accept: ACCEPT, "Last-Event-ID": this.lastId } : { Accept: ACCEPT };
       const response = await fetch(this.url, { headers, signal: abort.signal, cache: "no-store", credentials: "same-origin" });
       if (!response.ok || !(response.headers.get("content-type") || "").startsWith(ACCEPT)) {
+        const answer = await response.json().catch(() => null);
         abort.abort();
-        this.refused(response);
+        if (!this.closed && this.abort === abort) this.refused(response, answer?.error);
         return;
       }
       this.wait = FIRST_WAIT_MS;
@@ -98,10 +96,11 @@ export class Tail {
 
   async read(reader) {
     let ended = null;
-    const parser = new Parser(this.on.line, (kind, data, id) => {
+    const parser = new Parser((kind, lines, id) => {
       if (id !== null) this.lastId = id;
-      if (kind === "end") ended = object(data);
-      else if (kind !== "events") this.on.message(kind, object(data));
+      if (kind === "events") this.on.lines(lines);
+      else if (kind === "end") ended = object(lines.join("\n"));
+      else if (kind) this.on.message(kind, object(lines.join("\n")));
     });
     const decoder = new TextDecoder();
     let since = performance.now();
@@ -123,9 +122,9 @@ export class Tail {
     else this.later(reason === "renew" ? 0 : this.wait, "reconnecting", { reason });
   }
 
-  refused(response) {
-    const info = { status: response.status };
-    if (response.status === 401 || response.status === 403 || response.status === 404) this.on.state("refused", info);
+  refused(response, error) {
+    const info = { status: response.status, error };
+    if (response.status < 500 && response.status !== 429) this.on.state("refused", info);
     else this.later((Number(response.headers.get("retry-after")) || 0) * 1000 || this.wait, "refused", info);
   }
 

@@ -1,7 +1,7 @@
 // Tail: events as they come. The ring holds lines, a row is parsed when it is first seen, the rest never.
 
 import { eventDetail, fieldsLine, text } from "./events.js";
-import { clean, fill, fmt, h, levelClass, LEVELS } from "./lib.js";
+import { clean, fill, fmt, h, levelClass } from "./lib.js";
 import { Panel } from "./panel.js";
 import { MAX_EVENTS, parse, Ring, summary } from "./ring.js";
 import { Tail } from "./stream.js";
@@ -13,6 +13,7 @@ const FILTERS = [
   ["request_id", "Request id", ""],
   ["trace_id", "Trace id", ""],
 ];
+const KNOWN = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 const FIRST_EVENTS = 200; // of the past, when the view opens
 const TYPING_MS = 350;
 const UPDATE_MS = 100; // rows and figures follow the stream this often; scrolling is drawn at once
@@ -57,13 +58,14 @@ class TailView {
       select: (entry) => this.panel.isOpen && this.open(entry, false),
       moved: () => this.tell(),
     });
-    this.rows.node.addEventListener("keydown", (event) => event.key === "Escape" && this.panel.close());
     fill(this.root, this.toolbar(), this.bar(), h("div", { class: "split" }, h("div", { class: "tail-list" }, this.rows.node, this.jump), this.panel.node));
     this.every = setInterval(() => this.tell(), 1000);
     this.connect();
   }
 
   unmount() {
+    this.off();
+    this.panel.close();
     this.tail.close();
     this.rows.close();
     clearInterval(this.every);
@@ -74,14 +76,10 @@ class TailView {
   // ---- what the reader can do ----------------------------------------------------------------------------------------
 
   toolbar() {
-    const chosen = this.filters.level.toUpperCase();
-    const names = !chosen || LEVELS.includes(chosen) ? LEVELS : [...LEVELS, chosen];
-    const level = h(
-      "select",
-      { id: "tail-level", "data-testid": "tail-level", onchange: () => this.filter("level", level.value) },
-      h("option", { value: "" }, "All levels"),
-      names.map((name) => h("option", { value: name, selected: name === chosen }, name === "CRITICAL" ? name : `${clean(name, 30)} and above`)),
-    );
+    const level = h("select", { id: "tail-level", "data-testid": "tail-level", onchange: () => this.filter("level", level.value) });
+    this.level = level;
+    this.offer(KNOWN);
+    this.off = this.app.onStatus((status) => this.offer(status.levels?.available ?? KNOWN));
     const inputs = FILTERS.map(([name, label, placeholder]) => {
       const input = h("input", { id: `tail-${name}`, type: "search", spellcheck: "false", autocomplete: "off", placeholder, "data-testid": `tail-${name}` });
       input.value = this.filters[name];
@@ -98,6 +96,16 @@ class TailView {
       inputs,
     );
     return form;
+  }
+
+  /** Fills the choice of levels: those that the application has registered, and the one that the address asks for. */
+  offer(available) {
+    const chosen = this.filters.level.toUpperCase();
+    const names = !chosen || available.includes(chosen) ? available : [...available, chosen];
+    if (names.join() === this.offered) return;
+    this.offered = names.join();
+    const option = (name) => h("option", { value: name, selected: name === chosen }, clean(name, 30), name === "CRITICAL" ? "" : " and above");
+    fill(this.level, h("option", { value: "" }, "All levels"), names.map(option));
   }
 
   bar() {
@@ -163,7 +171,7 @@ class TailView {
     const query = new URLSearchParams(Object.entries(this.filters).filter(([, value]) => value));
     query.set("last", FIRST_EVENTS);
     this.tail = new Tail(`${this.app.base}/tail?${query}`, {
-      line: (line) => this.take(line),
+      lines: (lines) => this.take(lines),
       message: (kind, data) => this.message(kind, data),
       state: (state, info) => this.changed(state, info),
     });
@@ -174,9 +182,9 @@ class TailView {
     this.tail.open();
   }
 
-  take(line) {
-    this.received += 1;
-    this.keep(line, false);
+  take(lines) {
+    this.received += lines.length;
+    for (const line of lines) this.keep(line, false);
   }
 
   keep(line, note) {
@@ -211,7 +219,7 @@ class TailView {
     const soon = info.seconds ? `, again in ${info.seconds} s` : "";
     if (state === "live") return this.paused ? "paused" : "live";
     if (state === "cut") return info.reason === "slow" ? "cut off: too slow" : "ended by the server";
-    if (state === "refused") return info.status === 503 ? `too many tails are open${soon}` : `refused (${info.status})${soon}`;
+    if (state === "refused") return info.status === 503 ? `too many tails are open${soon}` : `refused: ${clean(info.error ?? info.status, 200)}${soon}`;
     if (state === "reconnecting") return `reconnecting${soon}`;
     return state;
   }
@@ -239,6 +247,7 @@ class TailView {
     this.jump.hidden = this.rows.following;
     put(this.jump, this.paused ? "Resume at the newest" : `Jump to newest${held ? ` (${held})` : ""}`);
     this.root.classList.toggle("is-empty", this.shown.length === 0);
+    this.root.classList.toggle("is-filtered", Object.values(this.filters).some(Boolean));
   }
 }
 

@@ -1,6 +1,6 @@
 // One request or one trace: what it was, its spans and events in time, its events in order.
 
-import { copyButton, eventDetail, exceptionNode, fieldsLine, IDENTITY, members, requestHash, RESOURCE, text, traceHash } from "./events.js";
+import { ACCESS, copyButton, eventDetail, exceptionNode, fieldsLine, IDENTITY, members, requestHash, RESOURCE, text, traceHash } from "./events.js";
 import { clean, fill, fmt, h, levelBadge } from "./lib.js";
 import { Panel } from "./panel.js";
 import { isWebSocket, methodOf, outcomeText, statusBadge } from "./requests.js";
@@ -10,10 +10,6 @@ const PAGE = 200; // events of the list that are shown at once
 const OPEN_EXCEPTIONS = 2; // shown without a click
 const OPENED = "websocket_opened";
 const COMPLETIONS = new Set(["request_completed", "request_failed", OPENED, "websocket_closed", "websocket_refused", "websocket_failed"]);
-const ACCESS = new Set(
-  `http_method http_method_original http_route path status_code duration_ms total_ms request_bytes response_bytes client_ip peer_ip
-  user_agent outcome close_code closed_by messages_received messages_sent exception stack`.split(/\s+/),
-);
 const NO_SPANS =
   "No spans of it are kept, so this shows its events alone: the OpenTelemetry SDK is not set up in this process, the trace was not sampled, or its spans have left the memory.";
 
@@ -33,15 +29,11 @@ class TraceView {
     this.gone = false;
     this.panel = new Panel("Details");
     root.classList.add("view-trace");
-    root.addEventListener("keydown", this.escape);
   }
-
-  escape = (event) => {
-    if (event.key === "Escape") this.panel.close();
-  };
 
   unmount() {
     this.gone = true;
+    this.panel.close();
   }
 
   async load() {
@@ -51,6 +43,11 @@ class TraceView {
     } catch (error) {
       if (!this.gone) this.failed(error);
     }
+  }
+
+  async refresh() {
+    await this.load();
+    this.root.querySelector("[data-testid=trace-refresh]")?.focus({ preventScroll: true });
   }
 
   failed(error) {
@@ -69,7 +66,7 @@ class TraceView {
   }
 
   refreshButton() {
-    return h("button", { type: "button", class: "small", "data-testid": "trace-refresh", onclick: () => this.load() }, "Refresh");
+    return h("button", { type: "button", class: "small", "data-testid": "trace-refresh", onclick: () => this.refresh() }, "Refresh");
   }
 
   show(data) {
@@ -106,7 +103,7 @@ class TraceView {
       head.append(h("p", { class: "muted" }, `${why} · ${this.events.length} events · ${this.spans.length} spans`));
     }
     const own = last && single ? this.own(last) : null;
-    head.append(h("p", { class: "trace-actions" }, this.links(), this.refreshButton()));
+    head.append(h("p", { class: "trace-actions" }, this.links(), this.tailLink(), this.refreshButton()));
     head.append(h("div", { class: "trace-facts" }, members(this.identity(last, single)), own));
     return head;
   }
@@ -134,6 +131,11 @@ class TraceView {
   caption(id, single) {
     const found = single ? null : this.completions.find((event) => event.request_id === id);
     return found ? ` ${methodOf(found)} ${text(found.http_route ?? found.path, 120)}` : "";
+  }
+
+  tailLink() {
+    const query = new URLSearchParams({ [`${this.kind}_id`]: this.id });
+    return h("a", { class: "button quiet-link", href: `#/tail?${query}`, "data-testid": "trace-tail" }, "Follow in the tail");
   }
 
   links() {
