@@ -88,7 +88,7 @@ def logging_setup() -> FastAPIBuilder:
         .with_backpressure(policy="wait")
         .include_headers("x-customer")
         .skip_paths("/backoffice/health")
-        .with_debug_route(token=settings.debug_token)
+        .with_debug_route(token=settings.debug_token, trace_url=settings.trace_url)
         # Logs, spans and metrics that point at each other; without a collector the ids and figures are there as well.
         .with_tracing(links=True)
         .with_metrics()

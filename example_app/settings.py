@@ -17,6 +17,7 @@ class ShopSettings:
         log_format: What stdout gets; default pretty on a terminal, JSON in a pipe.
         log_file: A JSON file beside stdout, and one for errors beside that; default none.
         debug_token: Guards ``/debug/logging``; default generated at start and printed to stderr.
+        trace_url: Where a trace can be looked at, with ``{trace_id}`` in it: the console links there; default nowhere.
         report_folder: Where each worker leaves its drain result; default nowhere.
     """
 
@@ -24,6 +25,7 @@ class ShopSettings:
     log_format: LogFormat
     log_file: Path | None
     debug_token: str | None
+    trace_url: str | None
     report_folder: Path | None
 
     @classmethod
@@ -34,6 +36,7 @@ class ShopSettings:
             log_format=cast("LogFormat", os.environ.get("SHOP_LOG_FORMAT") or "auto"),  # fapilog checks the name
             log_file=_path("SHOP_LOG_FILE"),
             debug_token=os.environ.get("SHOP_DEBUG_TOKEN") or None,
+            trace_url=os.environ.get("SHOP_TRACE_URL") or None,
             report_folder=_path("SHOP_REPORT_FOLDER"),
         )
 

@@ -140,6 +140,7 @@ def _reserve(db: sqlite3.Connection, item: OrderItem) -> int:
     if left < 0:
         raise OutOfStockError(product.id, product.stock)
     db.execute("UPDATE product SET stock = ? WHERE id = ?", (left, product.id))
+    log.debug("Reserved %d of %s", item.quantity, product.name, extra={"product_id": product.id, "stock_left": left})
     if left < LOW_STOCK:
         log.warning("Only %d left of %s", left, product.name, extra={"product_id": product.id, "stock_left": left})
     return product.price_cents * item.quantity

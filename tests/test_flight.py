@@ -1,6 +1,7 @@
 """The flight recorder's core: what is kept, how much, in which order it comes out, and that every event is counted."""
 
 import os
+import signal
 import threading
 import tracemalloc
 from collections import deque
@@ -363,6 +364,7 @@ def test_a_request_without_kept_events_costs_its_recorder_only():
     assert size / 10_000 < 300
 
 
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_forgets_what_its_parent_keeps(queue):
     """The child's copy comes out nowhere; what the child logs is its own; a lock that was held is no trap."""
@@ -370,16 +372,28 @@ def test_a_forked_child_forgets_what_its_parent_keeps(queue):
     recorder = Recorder(LIMITS, ledger)
     keep(recorder, record_of(1, queue))
 
-    with ledger._lock:
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                ledger.reset()
-                keep(recorder, record_of(2, queue))
-                recorder.finish("error")
-                code = 0 if [record[0] for record in queue.taken] == [2] else 2
-            finally:
-                os._exit(code)
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ledger._lock:
+            held.set()
+            over.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.alarm(10)
+            ledger.reset()
+            keep(recorder, record_of(2, queue))
+            recorder.finish("error")
+            code = 0 if [record[0] for record in queue.taken] == [2] else 2
+        finally:
+            os._exit(code)
+    over.set()
+    thread.join(10)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert recorder.finish("error") == (1, 0)

@@ -277,6 +277,25 @@ def test_a_context_that_was_bound_in_the_block_is_gone_after_it(process):
     assert process.figures["kept"] == 1
 
 
+def test_only_where_no_loop_runs_a_block_may_wait(process, monkeypatch):
+    """In a thread that may block its events wait for room as a log call does; in a loop they are put in line."""
+    told = []
+    finish = jobs.Recorder.finish
+    monkeypatch.setattr(
+        jobs.Recorder, "finish", lambda self, reason, may_await: (told.append(may_await), finish(self, reason))
+    )
+
+    async def main() -> None:
+        with recorder():
+            log.debug("step")
+
+    with recorder():
+        log.debug("step")
+    asyncio.run(main())
+
+    assert told == [False, True]
+
+
 def test_a_block_blocks_like_a_log_call_where_a_full_queue_makes_callers_wait():
     """Under ``wait`` a thread waits for room when its events come out: none is lost."""
     sink = MemorySink(max_events=10_000)
@@ -303,6 +322,7 @@ def test_a_recorder_that_breaks_is_reported_and_changes_nothing(process, monkeyp
     process.engine.ledger.reset()
 
 
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_that_is_forked_within_a_block(process):
     """The child goes on in the same block: what it logs comes out there, what its parent logged does not."""

@@ -27,6 +27,7 @@ async def create_order(
     background: BackgroundTasks,
 ) -> Order:
     """Take an order; the receipt goes out after the answer, in a trace of its own that is linked to this one."""
+    await logger.debug("Order received", items=[item.model_dump() for item in order.items])
     placed = await asyncio.to_thread(store.place_order, customer, order.items)
     listeners = updates.publish(OrderUpdate(order_id=placed.id, status="placed"))
     annotate(order_id=placed.id, total_cents=placed.total_cents)

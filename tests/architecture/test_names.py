@@ -21,10 +21,12 @@ PUBLIC = {
     "fapilog.testing": {"capture_logs"},
 }  # fmt: skip
 MORE = {
+    "fapilog.asgi.debug": {"level_token", "one_time_link"},  # issue 6: made where the console is not
     "fapilog": {
         "recorder",  # issue 6: the flight recorder around a job
         "span_link",  # issue 5: linked work
     },
+    "fapilog.asgi.debug": {"level_token", "one_time_link"},  # issue 6: made without the running application
     "fapilog.delivery": {"Route", "RoutingOptions"},
     "fapilog.otel": {"span_link"},
     "fapilog.redaction": {
@@ -38,7 +40,7 @@ MORE = {
 }  # fmt: skip
 """Public names beside those that the design fixes."""
 
-NAMES_ONLY = {"fapilog", "fapilog.asgi", "fapilog.stdlib", "fapilog.testing"}
+NAMES_ONLY = {"fapilog", "fapilog.asgi", "fapilog.asgi.debug", "fapilog.stdlib", "fapilog.testing"}
 """Packages whose ``__init__`` has no code of its own."""
 
 PROBE = """

@@ -35,10 +35,10 @@ EXCEPTIONS = {
 """What looks like state and is none, with the reason."""
 
 PURE_CALLS = frozenset({
-    "ContextVar", "Field", "MappingProxyType", "NewType", "ParamSpec", "PrivateAttr", "SettingsConfigDict", "Struct",
-    "TypeVar", "attrgetter", "bytes", "cast", "compile", "field", "float", "frozenset", "getattr", "getpid", "hasattr",
-    "int", "itemgetter", "len", "make_level_method", "make_log_method", "maketrans", "max", "min", "namedtuple",
-    "object", "property", "range", "str", "struct", "tuple",
+    "ContextVar", "Field", "MappingProxyType", "NewType", "ParamSpec", "PrivateAttr", "SettingsConfigDict",
+    "Struct", "TypeVar", "attrgetter", "auto", "bytes", "cast", "compile", "decode", "encode", "field", "float",
+    "frozenset", "getattr", "getpid", "hasattr", "int", "itemgetter", "len", "make_level_method", "make_log_method",
+    "maketrans", "max", "min", "namedtuple", "object", "property", "range", "str", "struct", "tuple",
 })  # fmt: skip
 """Calls whose result does not change."""
 

@@ -315,11 +315,12 @@ async def test_a_hosts_builder_brings_what_it_was_told(log, capfd):
 
     builder = StarletteBuilder().add_sink(MemorySink()).skip_paths("/health").with_debug_route(token="s3cret")
     middleware = FapilogMiddleware(living(), builder=builder.capture_stdlib(level="DEBUG"))
-    ask = http_scope("/debug/logging", headers=[(b"authorization", b"Bearer s3cret")], query_string=b"")
+    local = (b"host", b"localhost")
+    ask = http_scope("/debug/logging", headers=[local, (b"authorization", b"Bearer s3cret")], query_string=b"")
     await Server().run(middleware, http_scope("/health"))
     figures, refused = Server(), Server()
     await figures.run(middleware, ask)
-    await refused.run(middleware, http_scope("/debug/logging", query_string=b""))
+    await refused.run(middleware, http_scope("/debug/logging", headers=[local], query_string=b""))
 
     assert figures.sent[0]["status"] == 200
     assert json.loads(figures.body)["withheld"] == {"skip_paths": 1}

@@ -535,6 +535,7 @@ async def test_many_requests_at_a_time_stay_below_the_bound_of_all():
         assert last.count(49) > 900
 
 
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 async def test_a_fork_within_a_request(flight):
     """The child's copy is the parent's business: it comes out once, in the parent; nothing hangs in either."""
@@ -572,6 +573,16 @@ async def test_a_recorder_that_breaks_costs_neither_answer_nor_event(flight, mon
     assert flight.engine.diagnostics.counts()["asgi_recorder"] == 1
     monkeypatch.undo()
     flight.engine.ledger.reset()
+
+
+async def test_events_come_out_even_if_the_completion_event_cannot(flight, monkeypatch):
+    """What breaks before it is known how the request went is an error of ours: what was kept is told."""
+    monkeypatch.setattr(exchange, "departed", lambda *_: 1 / 0)
+    with pytest.raises(KeyError):
+        await run(flight.wrap(logging(error=KeyError("x"))))
+
+    assert flight.messages[:4] == ["middle", "step", "step", "step"]
+    assert flight.figures["held"] == 0
 
 
 async def test_the_file_reads_in_order(tmp_path):

@@ -12,7 +12,7 @@ from fapilog.errors import ConfigError
 from fapilog.sinks.memory import MemorySink
 from tests.asgi.driver import Server, answering, http_scope
 
-BEARER = [(b"authorization", b"Bearer t0ken")]
+BEARER = [(b"host", b"localhost"), (b"authorization", b"Bearer t0ken")]
 
 
 async def served(app: Any, path: str, **more: Any) -> Server:

@@ -48,28 +48,32 @@ class LevelRules:
             name = name.rpartition(".")[0]
         return self.default
 
-    def open_floor(self, level: int) -> None:
-        """Let events of this level and above come as far as to somebody who wants more than the thresholds say."""
-        self._floors[level] += 1
+    def open_floor(self, level: int) -> bool:
+        """Let events of this level and above come as far as to somebody who wants more than the thresholds say.
 
-    def close_floor(self, level: int) -> None:
-        """Take back one :meth:`open_floor` of the same level."""
+        Returns:
+            Whether that is new, and :meth:`apply` has something to do.
+        """
+        before = self._floor()
+        self._floors[level] += 1
+        return self._floor() != before
+
+    def close_floor(self, level: int) -> bool:
+        """Take back one :meth:`open_floor` of the same level; return the same."""
+        before = self._floor()
         self._floors[level] -= 1
         if self._floors[level] <= 0:
             del self._floors[level]
+        return self._floor() != before
 
     def apply(self, origins: Iterable[Origin]) -> None:
         """Write the thresholds to where log calls read them."""
-        # A copy: the collector may run in between and close a floor whose owner is gone.
-        floor = min(list(self._floors), default=None)
+        floor = self._floor()
         for origin in origins:
             threshold = self.effective(origin.name)
             origin.threshold = threshold
             origin.level = threshold if floor is None or floor > threshold else floor
 
-    def describe(self) -> dict[str, object]:
-        """Return default and overrides by level name."""
-        return {
-            "default": self._names.name(self.default),
-            "overrides": {name: self._names.name(number) for name, number in sorted(self.overrides.items())},
-        }
+    def _floor(self) -> int | None:
+        # A copy: the collector may run in between and close a floor whose owner is gone.
+        return min(list(self._floors), default=None)

@@ -65,14 +65,13 @@ class Origins:
     def open_floor(self, level: int) -> Callable[[], None]:
         """Lower what log calls compare first; call what is returned to take it back, once is as good as often."""
         with self._lock:
-            self._rules.open_floor(level)
-            self._apply()
+            if self._rules.open_floor(level):
+                self._apply()
         left = [level]
 
         def close() -> None:
             with self._lock:
-                if left:
-                    self._rules.close_floor(left.pop())
+                if left and self._rules.close_floor(left.pop()):
                     self._apply()
 
         return close

@@ -13,7 +13,7 @@ from fapilog.diagnostics import type_name
 from fapilog.otel.exceptions import last_lines
 
 MOST_TEXT = 8_192
-"""How many characters of one span are held. Numbers and names count 16."""
+"""How many characters of one span are held. A number counts as 16."""
 _LONGEST_TEXT = 2_048
 _LONGEST_STACK = 4_096
 _MOST_ATTRIBUTES = 128
@@ -73,10 +73,11 @@ def small(span: Any) -> tuple[int, Any] | None:
     which copy: 0.7 µs for a dozen attributes instead of 1.5.
 
     Raises:
-        AttributeError: If the SDK calls it otherwise; :func:`held` does without.
+        AttributeError, TypeError: If the SDK has it otherwise; :func:`held` does without.
     """
     room = MOST_TEXT - len(span._name)  # noqa: SLF001 - as said above, here and below
     attributes = span._attributes._dict  # noqa: SLF001
+    room -= len("".join(attributes))
     for value in attributes.values():
         kind = type(value)
         if kind is str:
@@ -107,10 +108,11 @@ def held(span: Any) -> tuple[int, Any]:
 
 def _left(attributes: Any, room: int) -> int:
     """Return how much room attributes leave; 0 or less if there is too little, or a value has to be looked into."""
-    values = attributes.copy().values() if attributes else ()
-    if len(values) > _MOST_ATTRIBUTES:
+    items = attributes.copy().items() if attributes else ()
+    if len(items) > _MOST_ATTRIBUTES:
         return 0
-    for value in values:
+    for key, value in items:
+        room -= len(key) if type(key) is str else MOST_TEXT
         kind = type(value)
         if kind is str:
             room -= len(value)

@@ -94,19 +94,14 @@ class SpanWatch:
         return kept
 
     def _kept_of(self, provider: Any, max_spans: int) -> KeptSpans | None:
-        if not is_configured(provider):
-            return None
         found = self._added.get((KeptSpans, id(provider)))
-        if (
-            found is not None
-            and found.provider() is provider
-            and (found.processor is None or max_spans <= found.processor.max_spans)
-        ):
-            return found.processor  # type: ignore[no-any-return]
-        kept, error = attempt(self.add, provider, KeptSpans, lambda: KeptSpans(self._redact, max_spans))
-        if error is not None or kept is None:
+        if found is not None and found.provider() is provider:
+            kept = found.processor
+        elif is_configured(provider):
+            kept, _ = attempt(self.add, provider, KeptSpans, lambda: KeptSpans(self._redact, max_spans))
+        else:
             return None
-        if max_spans > kept.max_spans:
+        if kept is not None and max_spans > kept.max_spans:
             kept.make_room(max_spans)
         return kept  # type: ignore[no-any-return]
 

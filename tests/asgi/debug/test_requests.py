@@ -56,9 +56,9 @@ class Kept:
 
     async def answer(self, rest: str, **query: str) -> Answer:
         engine = SimpleNamespace(recent=self.recent)
-        spans = SimpleNamespace(of_trace=lambda trace_id: self.spans.get(trace_id, [])) if self.spans else None
+        kept = SimpleNamespace(of_trace=lambda trace_id: self.spans.get(trace_id, [])) if self.spans else None
         console: Any = SimpleNamespace(
-            engine=lambda: engine, spans=spans, options=SimpleNamespace(trace_url=self.trace_url)
+            engine=lambda: engine, spans=lambda: kept, options=SimpleNamespace(trace_url=self.trace_url)
         )
         handler = {"requests": requests.requests, "requests/": requests.request, "traces/": requests.trace}
         nothing: Any = None

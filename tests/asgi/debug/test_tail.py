@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from fapilog.asgi.debug.answers import Answer
 from fapilog.asgi.debug.auth import Access
 from fapilog.asgi.debug.request import Request
-from fapilog.asgi.debug.tail import BATCH_BYTES, DEFAULT_LAST, PING_SECONDS, RENEW_SECONDS, Tails, _pause, tail
+from fapilog.asgi.debug.tail import (
+    BATCH_BYTES,
+    DEFAULT_LAST,
+    LOOK_SECONDS,
+    PING_SECONDS,
+    RENEW_SECONDS,
+    SLOW_SECONDS,
+    Tails,
+    _pause,
+    tail,
+)
 from fapilog.event import timestamp
 from fapilog.levels import LevelTable
 from fapilog.protocols import Batch
@@ -337,6 +347,7 @@ async def test_a_slow_client_is_told_what_it_missed_and_cut_off() -> None:
     for _ in range(50):
         rig.log()
     missed = rig.recent.start - 2
+    rig.clock.advance(SLOW_SECONDS + 0.1)
     client.flows.set()
     await client.look()
 
@@ -344,6 +355,24 @@ async def test_a_slow_client_is_told_what_it_missed_and_cut_off() -> None:
     assert client.ended == {"reason": "slow", "lost": missed}
     assert numbers(client.messages) == [1]
     assert rig.tails.describe() == {"clients": 0, "max_clients": 2, "cut_off": 1, "lost": missed}
+
+
+async def test_a_flood_is_not_the_clients_fault() -> None:
+    """More between two looks than is kept: the client is told, and goes on."""
+    rig = Rig(max_bytes=2000)
+    client = await started(rig)
+    for _ in range(50):
+        rig.log()
+    missed = rig.recent.start - 1
+    rig.clock.advance(LOOK_SECONDS)
+    await client.look()
+    rig.log()
+    await client.look()
+
+    assert json.loads(client.told[0].data) == {"lost": missed}
+    assert numbers(client.messages) == list(range(missed + 1, 52))
+    assert rig.tails.describe() == {"clients": 1, "max_clients": 2, "cut_off": 0, "lost": missed}
+    await client.leave()
 
 
 async def test_a_client_that_takes_nothing_any_more_is_cut_off_without_a_word() -> None:
@@ -367,6 +396,7 @@ async def test_a_slow_client_that_does_not_hear_its_end_is_counted_once() -> Non
     client = await started(rig)
     for _ in range(50):
         rig.log()
+    rig.clock.advance(SLOW_SECONDS + 0.1)
     client.flows.clear()
     await client.look()
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ class Shop(Server):
 
     def crowd(self, visits: int) -> None:
         """Let customers come: each kind of request once, then many at a time."""
-        asyncio.run(_visit(self.base, visits))
+        with ThreadPoolExecutor(1) as pool:  # Playwright's loop runs in this thread
+            pool.submit(lambda: asyncio.run(_visit(self.base, visits))).result()
 
 
 def shop(folder: Path, **variables: str) -> Shop:
@@ -68,7 +70,7 @@ def traced_shop(folder: Path, **variables: str) -> Iterator[Shop]:
         env = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.http_port}",
             "SHOP_LOG_FILE": str(folder / "shop.jsonl"),
-            "FAPILOG_DEBUG_ROUTE__TRACE_URL": TRACE_URL,
+            "SHOP_TRACE_URL": TRACE_URL,
             **variables,
         }
         with shop(folder, **env) as running:

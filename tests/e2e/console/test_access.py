@@ -1,19 +1,82 @@
+"""Who is let in, seen from a browser."""
+
 import re
-from playwright.sync_api import expect
+
+from playwright.sync_api import Page, expect
+
 from tests.e2e.console.conftest import Opened
-from tests.e2e.console.watched import Watched
+from tests.e2e.console.places import Shop
+from tests.e2e.console.watched import PATH, TOKEN, Watched
+
+REFUSED = r"status of 401"  # Chromium notes an answer of 401 on its console
 
 
-def test_x(console: Watched, traced, opened: Opened) -> None:
-    traced.crowd(60)
-    page = console.enter()
-    page.wait_for_timeout(3000)
-    for view in ("overview", "tail", "requests", "levels"):
-        console.go(view)
-        page.wait_for_timeout(1500)
-        page.screenshot(path=f"/tmp/helper-I/{view}.png")
-    traced.order("o1")
-    console.go("requests/o1")
-    page.wait_for_timeout(1500)
-    page.screenshot(path=f"/tmp/helper-I/request.png")
-    print(console.longest_task(), traced.ask()["trace_url"])
+def sign_in(page: Page, token: str) -> None:
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button").click()
+
+
+def test_a_link_opens_once(console: Watched, opened: Opened, traced: Shop) -> None:
+    """A one-time link opens the page and leaves no ticket in the address; opened again elsewhere it asks for the token."""
+    link = console.link()
+    console.page.goto(link)
+    console.see("state", "running")
+    assert console.page.url == f"{traced.base}{PATH}"
+    assert console.page.evaluate("history.length") <= 2
+    console.page.reload()
+    console.see("state", "running")
+
+    other = opened(traced.base)
+    other.allowed.append(REFUSED)
+    other.page.goto(link)
+    expect(other.page.get_by_label("Token")).to_be_visible()
+    expect(other.at("state")).to_have_count(0)
+
+
+def test_the_form_takes_the_token(console: Watched, traced: Shop) -> None:
+    """Without a session there is a form; a wrong token is told so, the right one opens the page."""
+    console.allowed.append(REFUSED)
+    console.page.goto(traced.base + PATH)
+    assert "script" not in console.page.content()
+    sign_in(console.page, "not-" + TOKEN)
+    expect(console.page.get_by_role("alert")).to_be_visible()
+    sign_in(console.page, TOKEN)
+    console.see("state", "running")
+    assert console.page.url == f"{traced.base}{PATH}"
+    assert TOKEN not in console.page.content()
+
+
+def test_the_cookie_is_out_of_reach(console: Watched) -> None:
+    """The session's cookie is for the server alone: no script sees it, no other site's page sends it."""
+    console.enter()
+    [cookie] = console.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", PATH)
+    assert console.page.evaluate("document.cookie") == ""
+    assert console.page.evaluate("Object.keys(sessionStorage).length") == 0
+
+
+def test_a_session_that_is_over_says_so(console: Watched) -> None:
+    """When the cookie is not good any more, the page says so and where to log in, and shows what it had."""
+    console.enter()
+    console.allowed.append(REFUSED)
+    console.context.clear_cookies()
+    console.see("banner", re.compile("session has expired"))
+    expect(console.at("banner").get_by_role("link")).to_have_attribute("href", PATH)
+    expect(console.at("figure-submitted")).to_be_visible()
+
+
+def test_the_page_itself_cannot_run_what_is_put_into_it(console: Watched) -> None:
+    """The policy holds: markup with a script or a handler in it, were it ever put into the page, does nothing."""
+    console.enter()
+    console.allowed.append(r"Content.Security.Policy|CSP:")
+    console.page.evaluate(
+        """() => {
+          const box = document.createElement("div");
+          box.innerHTML = '<img src=x onerror="window.ran = 1"><style>body { color: red }</style>';
+          const script = document.createElement("script");
+          script.textContent = "window.ran = 1";
+          document.body.append(box, script);
+        }"""
+    )
+    console.wait_for(lambda: any("CSP: script-src" in said for said in console.troubles), "nothing was refused")
+    assert console.page.evaluate("window.ran") is None

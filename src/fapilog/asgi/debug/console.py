@@ -3,10 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opentelemetry import trace
-
 from fapilog import _runtime
-from fapilog.asgi.access import diagnose
 from fapilog.asgi.debug.guard import Guard
 from fapilog.asgi.debug.levels import TemporaryLevels
 from fapilog.asgi.debug.louder import LouderRules, on_loop
@@ -59,7 +56,6 @@ class Console:
         self.tails = Tails(options.max_tails)
         self._chosen = chosen
         self._headers = HeaderReader(chosen.asgi)
-        self._provider: Any = None
 
     def report(self, message: str, fields: Mapping[str, Any]) -> None:
         """Log what an operator has to know of who asks for the console."""
@@ -89,19 +85,13 @@ class Console:
         said = {"level": str(chosen.level), "on": list(chosen.on), "slow_seconds": slow}
         return {**said, **self.engine().ledger.figures()}
 
-    def watch_spans(self) -> None:
-        """Keep the spans that end from now on, if there is something that makes any; asked at each request."""
-        provider = self._chosen.tracer_provider or trace.get_tracer_provider()
-        if provider is not self._provider and self.options.spans and hasattr(_runtime, "kept_spans"):
-            self._provider = provider
-            _, failed = attempt(_runtime.kept_spans, provider, self.options.spans and hasattr(_runtime, "kept_spans"))
-            if failed is not None:
-                diagnose("console", failed)
-
-    @property
     def spans(self) -> Any:
-        """What keeps spans; None if there is nothing that makes any."""
-        return _runtime.kept_spans(self._provider, self.options.spans and hasattr(_runtime, "kept_spans")) if self._provider is not None else None
+        """Have the spans kept that end from now on, and return what keeps them; None if nothing makes any.
+
+        Called at each request, as an SDK may be set up at any time.
+        """
+        wanted = self.options.spans
+        return _runtime.span_watch().kept(self._chosen.tracer_provider, wanted) if wanted else None
 
     def close(self) -> None:
         """End what is on its way and take back what was changed for a while: the application stops."""

@@ -83,7 +83,8 @@ class Guard:
         signs_in = path == SESSION and scope["method"] == "POST"
         changes = scope["method"] not in _READING
         if changes and is_foreign(scope, self._options.hosts, unknown=signs_in):
-            return Admission(Access.NONE, refuse(403, "another site's page may not do this"))
+            error = "another site's page may not do this; a proxy's host is named in with_debug_route(hosts=…)"
+            return Admission(Access.NONE, refuse(403, error))
         if signs_in:
             return Admission(Access.NONE)
         access, reason, headers = self._shown(scope, path)

@@ -23,7 +23,7 @@ from typing import Any
 from fapilog.asgi.debug.answers import Answer, BadRequestError, as_json
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.level_headers import LevelHeaders
-from fapilog.asgi.debug.louder_rule import Rule, Timer
+from fapilog.asgi.debug.louder_rule import LouderRule, Timer
 from fapilog.asgi.debug.request import Request
 from fapilog.asgi.exchange import BelowOf, Exchange
 from fapilog.asgi.headers import LEVEL_HEADER
@@ -77,7 +77,7 @@ class LouderRules:
         call_later: Callable[[float, Callable[[], None]], Timer] = on_loop,
     ) -> None:
         """Start without a rule."""
-        self.rules: tuple[Rule, ...] = ()
+        self.rules: tuple[LouderRule, ...] = ()
         self.headers = LevelHeaders(token, partial(self._tell, WARNING), clock)
         self._engine = engine
         self._clock = clock
@@ -124,11 +124,11 @@ class LouderRules:
         now = self._clock.monotonic()
         return {"rules": [rule.describe(now) for rule in self.rules]}
 
-    def set(self, body: Mapping[str, Any], client: str) -> Rule:
+    def set(self, body: Mapping[str, Any], client: str) -> LouderRule:
         """Add a rule.
 
         Args:
-            body: What is asked for, see :meth:`Rule.of`.
+            body: What is asked for, see :meth:`LouderRule.of`.
             client: Who asks.
 
         Raises:
@@ -136,7 +136,7 @@ class LouderRules:
         """
         self._sweep()
         engine = self._engine()
-        rule = Rule.of(body, engine.queue.levels, self._clock)
+        rule = LouderRule.of(body, engine.queue.levels, self._clock)
         if len(self.rules) >= MOST_RULES:
             raise ConfigError.wrong("louder", MOST_RULES + 1, f"{MOST_RULES} rules at a time; take one back before")
         if rule.user is not None:
@@ -169,7 +169,7 @@ class LouderRules:
             if now >= rule.deadline:
                 self._end(rule, "expired")
 
-    def _end(self, rule: Rule, reason: str, **who: str) -> None:
+    def _end(self, rule: LouderRule, reason: str, **who: str) -> None:
         if rule not in self.rules:
             return
         self.rules = tuple(other for other in self.rules if other is not rule)
@@ -212,7 +212,7 @@ async def put_louder(request: Request) -> Answer:
     return as_json(louder.describe())
 
 
-def _said(rule: Rule) -> dict[str, Any]:
+def _said(rule: LouderRule) -> dict[str, Any]:
     """Return what events tell of a rule."""
     conditions = {f"rule_{key}": value for key, value in rule.conditions().items() if value is not None}
     return {"rule_id": rule.id, "rule_level": rule.name, **conditions}

@@ -31,7 +31,7 @@ class Timer(Protocol):
     def cancel(self) -> None: ...  # noqa: D102 - the name says it
 
 
-class Rule(Grant):
+class LouderRule(Grant):
     """One rule. All that can change is its end and how often it matched.
 
     Attributes:
@@ -60,7 +60,7 @@ class Rule(Grant):
         self.timer: Timer | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], levels: LevelTable, clock: Clock) -> "Rule":
+    def of(cls, body: Mapping[str, Any], levels: LevelTable, clock: Clock) -> "LouderRule":
         """Return the rule that is asked for; it begins now.
 
         Args:

@@ -191,7 +191,7 @@ def _as_they_are(kept: Iterable[Kept]) -> list[orjson.Fragment]:
 
 
 def _spans(console: Any, trace_id: str) -> list[dict[str, Any]]:
-    spans = console.spans
+    spans = console.spans()
     return [] if spans is None else list(spans.of_trace(trace_id))
 
 

@@ -72,7 +72,7 @@ class DebugRoute:
         if not console.options.announced:
             console.options.announce()
         if scope["type"] == "http":
-            console.watch_spans()
+            console.spans()
             rest = _rest_of(scope, self._path) if self._path in scope["path"] else None
             if rest is not None:
                 await self._serve(scope, receive, send, rest)

@@ -80,7 +80,8 @@ async def session(request: Request) -> Answer:
     if (request.header(b"content-type") or "").partition(";")[0].strip().lower() != _FORM:
         raise BadRequestError(f"the body has to be {_FORM}, with the field token", 415)
     form = await request.body(_MAX_FORM)
-    return request.console.guard.sign_in(request.scope, form, client=request.client)
+    answer: Answer = request.console.guard.sign_in(request.scope, form, client=request.client)
+    return answer
 
 
 def _values(scope: Scope) -> list[bytes]:

@@ -3,8 +3,9 @@
     worker ─► Recent (ring) ◄── since(cursor) ── tail ─► filter ─► send        one cursor a client, and no queue
 
 Nothing is kept for a client but the number of the next event that it is to see. Four times a second it is asked what
-has come; without a filter the bytes of the ring go out as they are. While nobody looks nothing runs. A client for
-which the ring has moved on meanwhile has been too slow: it is told how many events it has missed, and cut off.
+has come; without a filter the bytes of the ring go out as they are. While nobody looks nothing runs. If the ring has
+moved on over events that a client has not had, it is told how many. If that was because it has not taken what it was
+sent, it is cut off: it was too slow.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from fapilog.recent import Recent
 
 LOOK_SECONDS = 0.25
 PING_SECONDS = 15.0
+SLOW_SECONDS = 1.0
 SEND_SECONDS = 10.0
 RENEW_SECONDS = 600.0
 DEFAULT_LAST, MAX_LAST = 100, 1000
@@ -63,7 +65,7 @@ class Tails:
     Attributes:
         clients: How many there are now.
         cut_off: How many were cut off because they were too slow.
-        lost: How many events those have missed.
+        lost: How many events those have missed, and others when more came between two looks than is kept.
         closings: How often :meth:`close` was called; a tail ends when that changes.
     """
 
@@ -165,7 +167,7 @@ class _Tail:
         self._wanted = wanted
         self._server = ServerWatch(request.receive, request.send)
         self._closings = tails.closings
-        self._began = self._sent_at = tails.clock.monotonic()
+        self._began = self._sent_at = self._read_at = tails.clock.monotonic()
         self._cursor = self._told = 0
         self._is_cut_off = False
 
@@ -180,7 +182,7 @@ class _Tail:
             if end:
                 await self._put(_message(b"end", None, orjson.dumps(end)), more=False)
         except TimeoutError:
-            self._cut_off(0)
+            self._cut_off()
             if self._server.hang_up():
                 await asyncio.wait({self._gone}, timeout=self._tails.send_seconds)
         except OSError:
@@ -191,10 +193,9 @@ class _Tail:
             if not self._gone.cancelled():
                 self._gone.exception()
 
-    def _cut_off(self, lost: int) -> None:
+    def _cut_off(self) -> None:
         """Count this client as too slow, once."""
         self._tails.cut_off += not self._is_cut_off
-        self._tails.lost += lost
         self._is_cut_off = True
 
     async def _start(self, last: int) -> dict[str, Any] | None:
@@ -225,10 +226,13 @@ class _Tail:
             if self._tails.clock.monotonic() - self._began >= RENEW_SECONDS:
                 return _end(RENEW)
             lost, chunks = self._recent.since(self._cursor, BATCH_BYTES)
-            if lost and not resumed:
-                self._cut_off(lost)
-                return _end(SLOW, lost)
+            now = self._tails.clock.monotonic()
+            waited, self._read_at = now - self._read_at, now
             if lost:
+                self._tails.lost += 0 if resumed else lost
+                if waited > SLOW_SECONDS:
+                    self._cut_off()
+                    return _end(SLOW, lost)
                 await self._put(_message(b"lost", None, orjson.dumps({"lost": lost})))
                 resumed = False
             if chunks:

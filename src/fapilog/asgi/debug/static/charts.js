@@ -163,7 +163,7 @@ class Chart {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: { x: { time: true, range: () => this.range }, y: { range: (plot, low, high) => [0, Math.max(high * 1.1, this.kind.least ?? 0.001)] } },
         axes: [
-          { ...axis, size: 26, gap: 3, space: 70, values: (plot, splits) => splits.map((second) => clock(second)) },
+          { ...axis, size: 26, gap: 3, space: 70, values: (plot, splits, at, space, step) => splits.map((second) => clock(second, step)) },
           { ...axis, size: 52, gap: 4, space: 28, incrs: this.kind.whole ? WHOLE : undefined, values: (plot, splits) => splits.map((figure) => (this.kind.id === "latency" ? fmt.duration(figure) : fmt.short(figure))) },
         ],
         series: [{}, ...this.lines.map((line) => this.seriesOf(line, color))],
@@ -203,8 +203,8 @@ class Chart {
   }
 }
 
-function clock(second) {
-  return fmt.time(new Date(second * 1000).toISOString()).slice(0, second % 60 ? 8 : 5);
+function clock(second, step) {
+  return fmt.time(new Date(second * 1000).toISOString()).slice(0, step < 60 ? 8 : 5);
 }
 
 function faint(color) {

@@ -100,7 +100,7 @@ class Overview {
       this.figures,
       figure("Submitted, last 10 s", fmt.rate(rate("10s")), `1 min ${fmt.rate(rate("1m"))}, 5 min ${fmt.rate(rate("5m"))}`, "rate"),
       figure("Submitted", fmt.number(status.submitted), `${fmt.number(count(status.filtered))} held back by filters`, "submitted"),
-      figure("Delivered", fmt.number(status.delivered), `${fmt.percent(status.delivered, status.submitted - count(status.filtered))} of those due`, "delivered"),
+      figure(Object.keys(status.sinks ?? {}).length > 1 ? "Delivered to all sinks" : "Delivered", fmt.number(status.delivered), `${fmt.percent(status.delivered, status.submitted - count(status.filtered))} of those due`, "delivered"),
       figure("Dropped", fmt.number(dropped), failed ? `${fmt.number(failed)} failed` : "none failed", "dropped", dropped || failed ? "bad" : null),
       figure("In flight", fmt.number(status.in_flight), status.spooled ? `${fmt.number(status.spooled)} on disk` : "none on disk", "in-flight"),
       figure("Queue", fmt.percent(queue.depth, queue.capacity), `${fmt.number(queue.depth)} of ${fmt.number(queue.capacity)}, ${fmt.bytes(queue.bytes)}`, "queue"),
@@ -141,7 +141,6 @@ function worries(status) {
     if (sink.status === "failing") found.push(`sink ${clean(name, 40)} is failing${sink.last_error ? ` (${clean(sink.last_error, 60)})` : ""}`);
     else if (sink.circuit && sink.circuit !== "closed") found.push(`sink ${clean(name, 40)}: circuit ${sink.circuit}`);
     if (["high", "critical"].includes(sink.pressure?.level)) found.push(`sink ${clean(name, 40)}: pressure ${sink.pressure.level}`);
-    if (sink.spool?.events > 0) found.push(`sink ${clean(name, 40)}: ${fmt.number(sink.spool.events)} events wait on disk`);
   }
   return found;
 }
@@ -251,7 +250,7 @@ function reasonsTable(status) {
     add("failed", clean(name, 60), sink.failed, "bad");
     add("filtered", clean(name, 60), sink.filtered, "muted");
   }
-  return rows.length ? table(REASON_COLUMNS, rows, { caption: "Reasons" }) : nothing("Every event so far went to every sink.");
+  return rows.length ? table(REASON_COLUMNS, rows, { caption: "Reasons" }) : nothing("Nothing was dropped, failed or held back so far.");
 }
 
 const PRESSURE_COLUMNS = [{ label: "Time" }, { label: "Sink" }, { label: "From" }, { label: "To" }];

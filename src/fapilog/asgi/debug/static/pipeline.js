@@ -47,13 +47,13 @@ function stagesBox(status) {
   return {
     name: "Enrich, filter, redact",
     lines: [[`${fmt.rate(status.rates?.["10s"]?.submitted)} in`], ...(lines.length ? [["held back:"], ...lines] : [["nothing held back"]])],
-    busy: (status.rates?.["10s"]?.delivered ?? 0) > 0,
+    busy: (status.rates?.["10s"]?.submitted ?? 0) > (status.rates?.["10s"]?.filtered ?? 0),
   };
 }
 
 function sinkBox(name, sink) {
   const broken = sink.status === "failing" || sink.circuit === "open";
-  const worried = sink.circuit === "half-open" || sink.spool?.events > 0 || ["high", "critical"].includes(sink.pressure?.level);
+  const worried = sink.circuit === "half-open" || ["high", "critical"].includes(sink.pressure?.level);
   const kind = broken ? "failing" : worried ? "watch" : "";
   const words = [sink.status ?? "", sink.circuit ? `circuit ${sink.circuit}` : "", sink.pressure?.level ? `pressure ${sink.pressure.level}` : ""];
   const moving = [`${fmt.number(sink.delivered)} delivered`, `${fmt.number(sink.in_flight)} in flight`];

@@ -3,6 +3,7 @@
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30000;
+const SILENCE_MS = 45000; // the server pings every 15 seconds: nobody is there any more
 const SLICE_MS = 8; // reads are taken in slices of this length, so that keys and scrolling come through
 const ACCEPT = "text/event-stream";
 
@@ -65,12 +66,14 @@ export class Tail {
     this.lastId = null;
     this.wait = FIRST_WAIT_MS;
     this.timer = 0;
+    this.silence = 0;
     this.abort = null;
     this.closed = false;
   }
 
   async open() {
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     this.abort?.abort();
     const abort = new AbortController();
     this.abort = abort;
@@ -87,14 +90,14 @@ export class Tail {
       }
       this.wait = FIRST_WAIT_MS;
       this.on.state("live", {});
-      ended = await this.read(response.body.getReader());
+      ended = await this.read(response.body.getReader(), abort);
     } catch {
       // Cut off in the middle, or nobody there: the same as an end without a word.
     }
     if (!this.closed && this.abort === abort) this.over(ended);
   }
 
-  async read(reader) {
+  async read(reader, abort) {
     let ended = null;
     const parser = new Parser((kind, lines, id) => {
       if (id !== null) this.lastId = id;
@@ -105,6 +108,8 @@ export class Tail {
     const decoder = new TextDecoder();
     let since = performance.now();
     for (;;) {
+      clearTimeout(this.silence);
+      this.silence = setTimeout(() => abort.abort(), SILENCE_MS);
       const { done, value } = await reader.read();
       if (done) return ended;
       parser.feed(decoder.decode(value, { stream: true }));
@@ -137,6 +142,7 @@ export class Tail {
   close() {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     this.abort?.abort();
   }
 }

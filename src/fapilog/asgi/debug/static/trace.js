@@ -188,11 +188,13 @@ class TraceView {
   list(box) {
     const rows = h("ol", { class: "event-list", "data-testid": "event-list", onkeydown: moveByArrow });
     let shown = 0;
-    let opened = 0;
+    const opened = new Set(); // of one that was logged twice the second stays closed
     const more = () => {
       button.remove();
       for (const { event, at } of this.events.slice(shown, shown + PAGE)) {
-        const open = event.exception && (opened += 1) <= OPEN_EXCEPTIONS;
+        const which = event.exception && `${event.exception.type}: ${event.exception.message}`;
+        const open = Boolean(event.exception) && !opened.has(which) && opened.size < OPEN_EXCEPTIONS;
+        if (open) opened.add(which);
         rows.append(this.item(event, at, open));
       }
       shown += PAGE;

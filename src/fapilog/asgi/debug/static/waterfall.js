@@ -3,8 +3,8 @@
 import { fieldsLine, text } from "./events.js";
 import { fmt, h, levelClass } from "./lib.js";
 
-const MOST_ROWS = 500; // drawn at once
-const MOST_TICKS = 300; // of one row
+const MOST_ROWS = 80; // drawn at once
+const MOST_TICKS = 200; // of one row
 const FAR = 50; // spans or events so many times further apart than the main span is long are put at the edge
 const STEPS = [1, 2, 5];
 
@@ -117,7 +117,7 @@ export class Waterfall {
     this.tip = h("div", { class: "wf-tip", role: "tooltip", hidden: true });
     this.events = new WeakMap();
     this.tree = h("div", { class: "wf-rows", role: "tree", "aria-label": "Spans and events in time", onkeydown: (event) => this.key(event) });
-    this.more = h("button", { type: "button", class: "quiet", "data-testid": "more-spans", onclick: () => this.add() });
+    this.tree.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.node = h(
       "div",
       { class: "waterfall", "data-testid": "waterfall", onmouseover: (e) => this.hover(e), onmouseout: () => this.hover(null), onfocusin: (e) => this.hover(e), onfocusout: () => this.hover(null) },
@@ -131,14 +131,16 @@ export class Waterfall {
     this.tree.firstElementChild?.setAttribute("tabindex", "0");
   }
 
+  /** Draws the next rows. The rest follows when the reader comes near. */
   add() {
-    this.more.remove();
     const next = this.rows.slice(this.drawn, this.drawn + MOST_ROWS);
     this.tree.append(...next.map((row) => this.row(row)));
     this.drawn += next.length;
-    const left = this.rows.length - this.drawn;
-    this.more.textContent = `Show ${fmt.number(left)} more`;
-    if (left > 0) this.node.append(this.more);
+  }
+
+  scrolled() {
+    const { scrollTop, clientHeight, scrollHeight } = this.tree;
+    if (this.drawn < this.rows.length && scrollTop + clientHeight * 2 > scrollHeight) this.add();
   }
 
   axis() {
@@ -239,6 +241,8 @@ export class Waterfall {
     if (!row) return;
     const ticks = [...row.querySelectorAll(".tick")].sort((a, b) => Number.parseFloat(a.style.left) - Number.parseFloat(b.style.left));
     const at = ticks.indexOf(event.target);
+    while (event.key === "End" && this.drawn < this.rows.length) this.add();
+    if (!row.nextElementSibling) this.add();
     const rows = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling, Home: this.tree.firstElementChild, End: this.tree.lastElementChild };
     if (event.key in rows) this.enter(row, rows[event.key]);
     else if (event.key === "ArrowRight") ticks[at + 1]?.focus();
