@@ -21,8 +21,8 @@ from tests.e2e.server import PATIENCE_SECONDS, Server
 TAIL = "/debug/logging/tail"
 BEARER = {"authorization": "Bearer s3cret"}
 SECONDS_TO_END = 2.0
-MORE_THAN_SOCKETS_HOLD = 2000
-"""Events of 20 KB: 40 MB, where the ring has 8 and the buffers of a connection 10."""
+MORE_THAN_SOCKETS_HOLD = 1000
+"""Events of 20 KB: 20 MB, where the ring has 8 and the buffers of a connection 10."""
 APP = textwrap.dedent("""
     from fapilog import get_logger
     from fapilog.asgi import FapilogMiddleware
