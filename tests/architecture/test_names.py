@@ -21,7 +21,6 @@ PUBLIC = {
     "fapilog.testing": {"capture_logs"},
 }  # fmt: skip
 MORE = {
-    "fapilog.asgi.debug": {"level_token", "one_time_link"},  # issue 6: made where the console is not
     "fapilog": {
         "recorder",  # issue 6: the flight recorder around a job
         "span_link",  # issue 5: linked work

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import logging as logging_module
 import os
 import threading
 import tracemalloc
@@ -20,6 +21,7 @@ from fapilog.asgi.recording import recording_of
 from fapilog.edge_options import AsgiOptions
 from fapilog.flight_options import FlightRecorderOptions
 from fapilog.sinks.memory import MemorySink
+from fapilog.stdlib import capture_stdlib
 from tests.asgi.driver import Server, http_scope, reply, websocket_scope
 
 pytestmark = pytest.mark.asyncio
@@ -372,6 +374,23 @@ async def test_exceptions_and_large_values_are_kept_by_value(flight):
 
     event = flight.events[0]
     assert (event["message"], event["rows"], event["exception"]["type"]) == ("lookup failed", [1, 2], "KeyError")
+
+
+async def test_records_of_the_standard_library(flight):
+    """What ``capture_stdlib`` takes below the level is kept as well."""
+    library = logging_module.getLogger("library")
+
+    async def app(scope, receive, send):
+        library.debug("connecting to %s", "db")
+        await asyncio.to_thread(library.debug, "connected")
+        await reply(send, int(scope["path"][1:]))
+
+    with capture_stdlib(level="DEBUG", loggers=("library",)):
+        library.debug("outside a request")
+        await run(flight.wrap(app), http_scope("/200"))
+        await run(flight.wrap(app), http_scope("/500"))
+
+    assert flight.messages == ["request_completed", "connecting to db", "connected", "request_completed"]
 
 
 async def test_a_level_of_its_own(flight):

@@ -55,6 +55,7 @@ def kinds() -> None:
     """The same methods on every builder."""
     assert_type(AsyncLoggerBuilder().with_level("INFO").add_file("a.log"), AsyncLoggerBuilder)
     assert_type(FastAPIBuilder().with_level("INFO").skip_paths("/health").with_size_guard(), FastAPIBuilder)
+    assert_type(FastAPIBuilder().with_flight_recorder(on="error", slow_seconds="2s"), FastAPIBuilder)
     assert_type(FastAPIBuilder().with_debug_route(token="t").with_access_log(level="DEBUG"), FastAPIBuilder)
     FastAPIBuilder().with_debug_route(hosts=["logs.internal"], allow=lambda scope: bool(scope["method"] == "GET"))
     assert_type(FapilogPlugin().with_preset("fastapi").capture_stdlib(level=None), FapilogPlugin)

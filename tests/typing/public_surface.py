@@ -21,6 +21,7 @@ from fapilog import (
     get_async_logger,
     get_logger,
     list_presets,
+    recorder,
     register_level,
     runtime,
     runtime_async,
@@ -101,6 +102,25 @@ async def linked_work() -> None:
 
     assert_type(await send("a@b"), bytes)
     assert_type(await carry_context(send)("a@b"), bytes)
+
+
+async def recorded_jobs() -> None:
+    """A flight recorder is a block of either kind, and keeps the signature of what it decorates."""
+    with recorder(level="DEBUG", on=("error", "slow"), slow_seconds="30s"):
+        pass
+    async with recorder(on="slow", max_events=100, max_bytes="64 KB"):
+        pass
+
+    @recorder()
+    async def job(order: int) -> str:
+        return str(order)
+
+    @recorder()
+    def step(order: int) -> str:
+        return str(order)
+
+    assert_type(await job(7), str)
+    assert_type(step(7), str)
 
 
 def process() -> None:

@@ -72,7 +72,7 @@ def test_the_page_itself_cannot_run_what_is_put_into_it(console: Watched) -> Non
     console.page.evaluate(
         """() => {
           const box = document.createElement("div");
-          box.innerHTML = '<img src=x onerror="window.ran = 1"><style>body { color: red }</style>';
+          box.innerHTML = '<img src="data:," onerror="window.ran = 1"><style>body { color: red }</style>';
           const script = document.createElement("script");
           script.textContent = "window.ran = 1";
           document.body.append(box, script);

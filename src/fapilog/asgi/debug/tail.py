@@ -221,7 +221,7 @@ class _Tail:
         while True:
             if self._gone.done():
                 return {}
-            if self._server.is_stopping():
+            if self._tails.closings != self._closings or self._server.is_stopping():
                 return _end(SHUTDOWN)
             if self._tails.clock.monotonic() - self._began >= RENEW_SECONDS:
                 return _end(RENEW)

@@ -112,7 +112,7 @@ export function valueNode(value) {
   if (typeof value !== "object") return h("span", { class: "v-number" }, String(value));
   const names = Object.keys(value);
   if (names.length === 0) return h("span", { class: "v-null" }, Array.isArray(value) ? "[]" : "{}");
-  const count = Array.isArray(value) ? `${fmt.number(names.length)} items` : `${fmt.number(names.length)} fields`;
+  const count = `${fmt.number(names.length)} ${Array.isArray(value) ? "item" : "field"}${names.length === 1 ? "" : "s"}`;
   const nest = h("details", { class: "nest" }, h("summary", {}, text(value, 80), h("span", { class: "muted" }, ` ${count}`)));
   nest.addEventListener("toggle", () => {
     if (nest.open && nest.childElementCount === 1) nest.append(members(Object.entries(value)));

@@ -213,7 +213,7 @@ function sinksTable(sinks) {
       h("td", { class: "num" }, sink.spool ? `${fmt.number(sink.spool.events)} \u00b7 ${fmt.bytes(sink.spool.bytes)}` : "\u2013"),
       h("td", { class: "num" }, fmt.duration(sink.latency?.p50_ms)),
       h("td", { class: "num" }, fmt.duration(sink.latency?.p99_ms)),
-      h("td", { class: "mono text" }, clean(sink.last_error, 80) || "\u2013"),
+      h("td", { class: "mono text last" }, clean(sink.last_error ?? sink.health?.last_error, 120) || "\u2013"),
     );
   });
   return rows.length ? table(SINK_COLUMNS, rows, { caption: "Sinks" }) : nothing("No sinks yet: the engine starts with the first event.");
@@ -232,25 +232,32 @@ const REASON_COLUMNS = [{ label: "What" }, { label: "Where" }, { label: "Reason"
 
 function reasonsTable(status) {
   const rows = [];
-  const add = (what, where, counts, kind) => {
-    for (const [reason, events] of Object.entries(typeof counts === "object" && counts !== null ? counts : {})) {
-      if (!(events > 0)) continue;
-      const label = Object.hasOwn(REASONS, reason) ? REASONS[reason] : clean(reason, 80).replaceAll("_", " ");
-      rows.push(h("tr", {}, h("td", { class: kind }, what), h("td", {}, where), h("td", {}, label), number(events)));
-    }
+  const add = (what, where, reason, events, kind) => {
+    if (!(events > 0)) return;
+    const label = Object.hasOwn(REASONS, reason) ? REASONS[reason] : clean(reason, 80).replaceAll("_", " ");
+    rows.push(h("tr", {}, h("td", { class: kind }, what), h("td", {}, where), h("td", {}, label), number(events)));
   };
-  add("dropped", "engine", status.dropped, "bad");
-  add("failed", "engine", status.failed, "bad");
-  add("filtered", "engine", status.filtered, "muted");
-  add("not logged", "edge", status.withheld, "muted");
-  const alike = JSON.stringify([status.dropped, status.failed, status.filtered]);
-  for (const [name, sink] of Object.entries(status.sinks ?? {})) {
-    if (JSON.stringify([sink.dropped, sink.failed, sink.filtered]) === alike) continue; // the only one: said above
-    add("dropped", clean(name, 60), sink.dropped, "bad");
-    add("failed", clean(name, 60), sink.failed, "bad");
-    add("filtered", clean(name, 60), sink.filtered, "muted");
+  for (const [what, key, kind] of [["dropped", "dropped", "bad"], ["failed", "failed", "bad"], ["filtered", "filtered", "muted"]]) {
+    for (const { where, reason, events } of placed(status, key)) add(what, where, reason, events, kind);
   }
+  for (const [reason, events] of Object.entries(status.withheld ?? {})) add("not logged", "edge", reason, events, "muted");
   return rows.length ? table(REASON_COLUMNS, rows, { caption: "Reasons" }) : nothing("Nothing was dropped, failed or held back so far.");
+}
+
+/** Say where each reason applied: at the sinks that count it, or before all of them. The totals count both. */
+function placed(status, key) {
+  const sinks = Object.entries(status.sinks ?? {});
+  const found = [];
+  for (const [reason, events] of Object.entries(typeof status[key] === "object" ? status[key] ?? {} : {})) {
+    const own = sinks.filter(([, sink]) => sink[key]?.[reason] > 0);
+    const everywhere = own.length === sinks.length && own.every(([, sink]) => sink[key][reason] === events);
+    if (!own.length || everywhere) found.push({ where: "before the sinks", reason, events });
+    else for (const [name, sink] of own) found.push({ where: clean(name, 60), reason, events: sink[key][reason] });
+  }
+  for (const [name, sink] of sinks) {
+    for (const [reason, events] of Object.entries(sink[key] ?? {})) if (!(status[key]?.[reason] > 0)) found.push({ where: clean(name, 60), reason, events });
+  }
+  return found;
 }
 
 const PRESSURE_COLUMNS = [{ label: "Time" }, { label: "Sink" }, { label: "From" }, { label: "To" }];
@@ -260,7 +267,7 @@ function pressureTable(sinks) {
   const adaptive = Object.values(sinks).some((sink) => sink.pressure);
   if (!changes.length) return nothing(adaptive ? "The pressure has not changed since the start." : "Not watched: with_adaptive() turns it on.");
   changes.sort((one, other) => (one.time < other.time ? 1 : -1));
-  const rows = changes.slice(0, 20).map((change) => [fmt.dateTime(change.time), clean(change.name, 60), clean(change.from, 20), clean(change.to, 20)]);
+  const rows = changes.slice(0, 8).map((change) => [fmt.dateTime(change.time), clean(change.name, 60), clean(change.from, 20), clean(change.to, 20)]);
   return table(PRESSURE_COLUMNS, rows, { caption: "Pressure" });
 }
 

@@ -24,7 +24,8 @@ export function drawPipeline(element, status) {
 function queueBox(status) {
   const { depth = 0, capacity = 0, bytes, max_bytes: maxBytes, high_watermark: high } = status.queue ?? {};
   const part = capacity ? Math.min(1, depth / capacity) : 0;
-  const dropped = typeof status.dropped === "number" ? status.dropped : total(status.dropped);
+  const ofSinks = new Set(Object.values(status.sinks ?? {}).flatMap((sink) => Object.keys(sink.dropped ?? {})));
+  const dropped = total(Object.fromEntries(Object.entries(status.dropped ?? {}).filter(([reason]) => !ofSinks.has(reason))));
   return {
     name: "Queue",
     lines: [
@@ -57,7 +58,7 @@ function sinkBox(name, sink) {
   const kind = broken ? "failing" : worried ? "watch" : "";
   const words = [sink.status ?? "", sink.circuit ? `circuit ${sink.circuit}` : "", sink.pressure?.level ? `pressure ${sink.pressure.level}` : ""];
   const moving = [`${fmt.number(sink.delivered)} delivered`, `${fmt.number(sink.in_flight)} in flight`];
-  const lost = (typeof sink.dropped === "number" ? sink.dropped : total(sink.dropped)) + (typeof sink.failed === "number" ? sink.failed : total(sink.failed));
+  const lost = total(sink.dropped) + total(sink.failed);
   const more = [
     sink.latency ? `p50 ${fmt.duration(sink.latency.p50_ms)}, p99 ${fmt.duration(sink.latency.p99_ms)}` : "",
     sink.retried ? `${fmt.number(sink.retried)} retried` : "",

@@ -74,7 +74,7 @@ export function rangeOf(rows, bar, whole) {
   }
   if (bar) items.push([bar.start, bar.end]);
   if (!items.length) return { from: 0, to: 1, zero: 0, far: 0 };
-  const span = rows.filter((row) => row.span && row.depth === 0).sort((a, b) => b.end - b.start - (a.end - a.start))[0];
+  const span = rows.filter((row) => row.span && row.depth === 0).sort((a, b) => serves(b) - serves(a) || b.end - b.start - (a.end - a.start))[0];
   const main = span ? [span.start, span.end] : bar ? [bar.start, bar.end] : null;
   let from = least(items.map(([start]) => start));
   let to = -least(items.map(([, end]) => -end));
@@ -91,6 +91,7 @@ export function rangeOf(rows, bar, whole) {
   return { from, to: Math.max(to, from + 0.01), zero: main ? main[0] : from, far };
 }
 
+const serves = (row) => Number(row.span.kind === "SERVER" || row.span.kind === "CONSUMER");
 const least = (figures) => figures.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 
 function steps(range) {
@@ -167,6 +168,7 @@ export class Waterfall {
       row.orphan ? h("span", { class: "muted", title: "Its parent is not among the spans kept" }, "⋯ ") : null,
       text(span.name, 160),
       span.kind && span.kind !== "INTERNAL" ? h("span", { class: "kind" }, text(span.kind, 12).toLowerCase()) : null,
+      row.depth === 0 && span.links?.length ? h("span", { class: "kind" }, "linked") : null,
     ];
     const said = `${text(span.name, 160)}, ${fmt.duration(row.end - row.start)} from ${offset(row.start - this.range.zero)}${failed ? ", error" : ""}, ${row.events.length} events`;
     return this.frame(name, `wf-bar kind-${kindOf(span)}${failed ? " failed" : ""}`, row, fmt.duration(row.end - row.start), said);

@@ -1,0 +1,80 @@
+"""The overview with the shop's real traffic."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.console.places import Shop
+from tests.e2e.console.watched import Watched
+
+SINKS = ("stdout", "otlp", "file", "errors")
+# How many of a chart's points have been given a colour.
+PAINTED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let painted = 0;
+  for (let index = 3; index < data.length; index += 4) painted += data[index] > 0;
+  return painted;
+}"""
+
+
+def figure(console: Watched, name: str) -> int:
+    """Return a figure as the page has it."""
+    text = console.at(f"figure-{name}").locator("dd").first.inner_text()
+    return int(re.sub(r"\D", "", text))
+
+
+def test_the_figures_follow_the_traffic(console: Watched, traced: Shop) -> None:
+    """What customers do is seen in the figures, without a reload, and the figures are those of the JSON."""
+    console.enter()
+    expect(console.at("figure-submitted").locator("dd").first).to_have_text(re.compile(r"\d"))
+    before = figure(console, "submitted"), figure(console, "delivered")
+    traced.crowd(40)
+    told = traced.ask()
+    console.wait_for(lambda: figure(console, "submitted") >= told["submitted"], "the page did not follow")
+    console.wait_for(lambda: figure(console, "delivered") >= told["delivered"], "the page did not follow")
+    assert told["submitted"] > before[0] + 100
+    assert told["delivered"] > before[1] + 80
+    console.see("figure-dropped", "none failed")
+    assert figure(console, "dropped") == 0
+    expect(console.at("health")).to_have_attribute("data-status", "ok")
+
+
+def test_the_picture_names_the_sinks(console: Watched, traced: Shop) -> None:
+    """The picture of the pipeline and the table below it name every sink, with what each has delivered."""
+    traced.order("pictured")
+    console.enter()
+    picture = console.at("pipeline").locator("svg")
+    for sink in SINKS:
+        expect(picture.get_by_text(sink, exact=True)).to_be_visible()
+        expect(console.at(f"sink-{sink}")).to_contain_text("ok")
+    delivered = traced.ask()["sinks"]["otlp"]["delivered"]
+    assert delivered > 0
+    expect(console.at("sink-otlp")).to_contain_text(re.compile(r"\d"))
+    console.see("process", "this process only")
+    console.see("process", str(traced.ask()["pid"]))
+
+
+def test_the_charts_are_drawn(console: Watched, traced: Shop) -> None:
+    """All four charts have lines with a legend, of the time before the page was opened, too."""
+    traced.crowd(20)
+    console.enter()
+    charts = console.page.locator("canvas")
+    expect(charts).to_have_count(4)
+    for index in range(4):
+        console.wait_for(lambda index=index: charts.nth(index).evaluate(PAINTED) > 500, f"chart {index} is blank")
+    for words in ("ERROR", "WARNING", "INFO", "events waiting", "dropped", *SINKS):
+        expect(console.page.locator(".charts")).to_contain_text(words)
+
+
+@pytest.mark.parametrize("secret", ["open-sesame-0123456789", "tea4two"])
+def test_no_secret_is_shown(console: Watched, traced: Shop, secret: str) -> None:
+    """The configuration is there, its secrets are not; nor is what redaction hides in events."""
+    traced.crowd(5)
+    console.enter()
+    console.page.get_by_text("Configuration", exact=True).click()
+    console.see("configuration", "***")
+    assert secret not in console.page.content()
+    console.go("tail")
+    expect(console.at("tail-row").filter(has_text="Supplier does not answer").first).to_be_visible()
+    assert secret not in console.page.content()

@@ -1,0 +1,110 @@
+"""The tail with the shop's real traffic."""
+
+import re
+
+from playwright.sync_api import Locator, expect
+
+from tests.e2e.console.places import Shop
+from tests.e2e.console.watched import Watched
+
+
+def rows(console: Watched, text: str | re.Pattern[str]) -> Locator:
+    return console.at("tail-row").filter(has_text=text, visible=True)
+
+
+def watch(console: Watched) -> None:
+    console.enter("tail")
+    console.see("tail-state", "live")
+
+
+def test_events_arrive(console: Watched, traced: Shop) -> None:
+    """What a request logs is there a moment later, the newest last and in view."""
+    watch(console)
+    traced.order("arriving")
+    expect(rows(console, "order_id=").filter(has_text="Order placed").last).to_be_in_viewport()
+    expect(rows(console, re.compile("request_completed.*POST /api/orders 201")).last).to_be_in_viewport()
+    console.see("tail-figures", "received")
+
+
+def test_filters(console: Watched, traced: Shop) -> None:
+    """Level, logger, text and request id each leave what matches, of the past and of what comes; they are in the address."""
+    traced.order("seen-before")
+    watch(console)
+    console.at("tail-request_id").fill("seen-before")
+    expect(rows(console, "Receipt sent")).to_have_count(1)
+    expect(rows(console, "request_completed")).to_have_count(1)
+    traced.order("another")
+    traced.get("/api/products/3/stock", "seen-before")
+    expect(rows(console, "request_completed")).to_have_count(2)
+    assert "request_id=seen-before" in console.page.url
+
+    console.at("tail-request_id").fill("")
+    console.at("tail-level").select_option("ERROR")
+    traced.fail("divided")
+    expect(rows(console, "request_failed").last).to_be_visible()
+    assert {row.split()[1] for row in rows(console, re.compile(".")).all_inner_texts()} <= {"ERROR", "CRITICAL"}
+
+    console.at("tail-level").select_option("")
+    console.at("tail-logger").fill("example_app.routes.orders")
+    expect(rows(console, "request_")).to_have_count(0)
+    expect(rows(console, "Order placed").last).to_be_visible()
+
+    console.at("tail-text").fill("receipt")
+    expect(rows(console, "Order placed")).to_have_count(0)
+    expect(rows(console, "Receipt sent").last).to_be_visible()
+    console.page.reload()
+    expect(rows(console, "Receipt sent").last).to_be_visible()
+    expect(rows(console, "Order placed")).to_have_count(0)
+
+
+def test_pause(console: Watched, traced: Shop) -> None:
+    """Paused, the list stands still and counts what comes; resumed, it shows that."""
+    watch(console)
+    console.at("tail-text").fill("Receipt")
+    traced.order("before-the-pause")
+    expect(rows(console, "Receipt sent").last).to_be_visible()
+    console.see("tail-state", "live")
+    shown = rows(console, "Receipt sent").count()
+    console.at("tail-pause").click()
+    console.see("tail-state", "paused")
+    for number in range(3):
+        traced.order(f"paused-{number}")
+    expect(console.at("tail-pause")).to_have_text("Resume (3 new)")
+    expect(rows(console, "Receipt sent")).to_have_count(shown)
+    console.at("tail-pause").click()
+    expect(rows(console, "Receipt sent")).to_have_count(shown + 3)
+    console.see("tail-state", "live")
+
+
+def test_a_whole_event(console: Watched, traced: Shop) -> None:
+    """A click on a row shows all of its event, with a link to its request; Escape closes that."""
+    watch(console)
+    console.at("tail-request_id").fill("clicked")
+    traced.order("clicked")
+    rows(console, "Receipt sent").click()
+    detail = console.at("event-detail")
+    for words in ("example_app.routes.orders", "Receipt sent", "order_id", "email", "***", "customer", "ada"):
+        expect(detail).to_contain_text(words)
+    console.page.keyboard.press("Escape")
+    expect(console.at("panel")).to_be_hidden()
+
+    rows(console, "Receipt sent").click()
+    console.at("link-request_id").click()
+    expect(console.at("trace-head")).to_contain_text("/api/orders")
+    assert console.page.url.endswith("#/requests/clicked")
+
+
+def test_scrolled_up_it_stands_still(console: Watched, traced: Shop) -> None:
+    """Whoever has scrolled up keeps what he reads, is told what is new, and gets back to it by a click."""
+    traced.crowd(60)
+    watch(console)
+    expect(console.at("tail-row").filter(visible=True).nth(10)).to_be_visible()
+    console.at("tail-rows").evaluate("node => { node.scrollTop = 0 }")
+    expect(console.at("tail-jump")).to_be_visible()
+    top = console.at("tail-rows").evaluate("node => node.scrollTop")
+    traced.order("meanwhile")
+    console.wait_for(lambda: console.page.evaluate("document.querySelector('[data-testid=tail-figures]').textContent") != "", "")
+    assert console.at("tail-rows").evaluate("node => node.scrollTop") == top
+    console.at("tail-jump").click()
+    expect(rows(console, re.compile("request_completed.*POST /api/orders 201")).last).to_be_in_viewport()
+    expect(console.at("tail-jump")).to_be_hidden()
