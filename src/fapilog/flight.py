@@ -251,6 +251,8 @@ class Ledger:
 
     def _evict(self, recorder: Recorder, kept: deque[tuple[int, tuple[Any, ...]]]) -> None:
         """Let the oldest event of a recorder leave."""
+        if not kept:
+            return  # a signal handler that logs has come in between
         size, _ = kept.popleft()
         self._held -= 1
         self._evicted += 1

@@ -45,9 +45,8 @@ APP = textwrap.dedent("""
         await send({"type": "http.response.body", "body": b""})
 
 
-    flooded = FapilogMiddleware(
-        app, builder=StarletteBuilder().with_preset("minimal").with_debug_route(token="s3cret")
-    )
+    plain = StarletteBuilder().with_preset("minimal").with_redaction(enabled=False).with_debug_route(token="s3cret")
+    flooded = FapilogMiddleware(app, builder=plain)
     app = FapilogMiddleware(app, preset="production")
 """)
 

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from fapilog import _runtime, bind_context, get_logger
 from fapilog.asgi import FapilogMiddleware
+from fapilog.errors import ConfigError
 from fapilog.fastapi import FastAPIBuilder
 from fapilog.sinks.memory import MemorySink
 from tests.hosts.driver import running
@@ -97,6 +98,43 @@ async def test_the_middleware_alone_and_the_environment(monkeypatch):
         server = await stack.enter_async_context(running(app))
         await asyncio.gather(*(server.get(f"/sync/{status}") for status in (200, 503, 404)))
         assert sorted(messages(sink)) == ["endpoint", *["request_completed"] * 3]
+
+
+async def test_a_level_that_nobody_knows_is_refused_when_it_is_built(monkeypatch):
+    """By the name of the method or the variable that said it."""
+    with pytest.raises(ConfigError, match=r"^with_flight_recorder\(level\): 'LOUD'"):
+        FastAPIBuilder().with_flight_recorder("LOUD").build()
+    monkeypatch.setenv("FAPILOG_FLIGHT_RECORDER__LEVEL", "LOUD")
+    with pytest.raises(ConfigError, match=r"^FAPILOG_FLIGHT_RECORDER__LEVEL: 'LOUD'"):
+        FastAPIBuilder().build()
+
+
+async def test_with_a_journal(tmp_path):
+    """What is kept is not in it; what comes out is in it as if it had been logged then, redacted."""
+    sink = MemorySink(max_events=1_000)
+    seen: list[bytes] = []
+
+    def in_journal() -> bytes:
+        return b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+    app = FastAPI(lifespan=FastAPIBuilder().add_sink(sink).with_journal(str(tmp_path)).with_flight_recorder().build())
+
+    @app.get("/")
+    def endpoint() -> None:
+        log.info("at once")
+        log.debug("kept", password="hunter2")
+        seen.append(in_journal())
+        raise HTTPException(500)
+
+    async with running(app) as server:
+        await server.get("/")
+        seen.append(in_journal())
+
+    assert [b"at once" in each for each in seen] == [True, True]
+    assert [b"kept" in each for each in seen] == [False, True]
+    assert not any(b"hunter2" in each for each in seen)
+    (event,) = [event for event in sink.events if event["message"] == "kept"]
+    assert event["password"] == "***"
 
 
 async def test_the_console_and_the_recorder_stand_together():

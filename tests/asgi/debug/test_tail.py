@@ -77,7 +77,9 @@ class Client:
     def __init__(self, rig: Rig, resume: str | None = None, *, method: str = "GET", **query: str) -> None:
         self.rig = rig
         self.sent: list[dict[str, Any]] = []
-        self.is_broken = False
+        self.keep_alive = True
+        self.transport = SimpleNamespace(abort=self._abort)
+        self.hung_up = self.is_broken = False
         self.flows = asyncio.Event()
         self.flows.set()
         self._left = asyncio.Event()
@@ -99,6 +101,10 @@ class Client:
         if self.is_broken:
             raise BrokenPipeError
         self.sent.append(message)
+
+    def _abort(self) -> None:
+        self.hung_up = True
+        self._left.set()
 
     async def pause(self) -> None:
         """Wait for the next look."""
@@ -387,6 +393,7 @@ async def test_a_client_that_takes_nothing_any_more_is_cut_off_without_a_word() 
     assert client.task.done()
     assert await client.task is None
     assert len(client.sent) == sent
+    assert client.hung_up
     assert rig.tails.describe() == {"clients": 0, "max_clients": 2, "cut_off": 1, "lost": 0}
 
 
@@ -458,6 +465,16 @@ async def test_it_ends_when_the_application_stops() -> None:
     again = await started(rig)
     assert not again.task.done()
     await again.leave()
+
+
+async def test_it_ends_when_the_server_stops() -> None:
+    """The server waits for it before it tells the application, so the tail has to see that by itself."""
+    rig = Rig()
+    client = await started(rig)
+    client.keep_alive = False
+    await client.look()
+
+    assert client.ended == {"reason": "shutdown", "lost": 0}
 
 
 async def test_it_is_renewed_after_a_while_and_goes_on_without_a_gap() -> None:

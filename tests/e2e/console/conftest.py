@@ -40,9 +40,9 @@ def opened(chromium: Browser) -> Iterator[Opened]:
     assert [trouble for context in contexts for trouble in context.close()] == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Run the shop with spans, for all tests of a file."""
+    """Run the shop with spans, for all tests of this folder: starting it takes longer than most of them."""
     with traced_shop(tmp_path_factory.mktemp("shop")) as running:
         yield running
 

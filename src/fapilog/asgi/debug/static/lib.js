@@ -221,3 +221,22 @@ export function table(columns, rows, props = {}) {
 export function total(counts) {
   return Object.values(counts ?? {}).reduce((sum, count) => sum + (isFigure(count) ? count : 0), 0);
 }
+
+/** Say where each reason of `dropped`, `failed` or `filtered` applied: [{sink: name or null, reason, events}].
+ *
+ * The totals count what any sink counts, and each sink counts what never reached the sinks: null stands for that.
+ */
+export function placed(status, key) {
+  const sinks = Object.entries(status.sinks ?? {});
+  const found = [];
+  for (const [reason, events] of Object.entries(status[key] ?? {})) {
+    const own = sinks.filter(([, sink]) => sink[key]?.[reason] > 0);
+    const everywhere = own.length === sinks.length && own.every(([, sink]) => sink[key][reason] === events);
+    if (!own.length || everywhere) found.push({ sink: null, reason, events });
+    else for (const [name, sink] of own) found.push({ sink: name, reason, events: sink[key][reason] });
+  }
+  for (const [name, sink] of sinks) {
+    for (const [reason, events] of Object.entries(sink[key] ?? {})) if (!(status[key]?.[reason] > 0)) found.push({ sink: name, reason, events });
+  }
+  return found;
+}

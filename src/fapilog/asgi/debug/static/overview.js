@@ -1,6 +1,6 @@
 /* Overview: is logging healthy, how much comes and goes, and where along the way something is stuck. */
 import { Charts } from "./charts.js";
-import { clean, cleanLines, fill, fmt, h, table, total } from "./lib.js";
+import { clean, cleanLines, fill, fmt, h, placed, table, total } from "./lib.js";
 import { drawPipeline } from "./pipeline.js";
 
 const REASONS = {
@@ -238,26 +238,10 @@ function reasonsTable(status) {
     rows.push(h("tr", {}, h("td", { class: kind }, what), h("td", {}, where), h("td", {}, label), number(events)));
   };
   for (const [what, key, kind] of [["dropped", "dropped", "bad"], ["failed", "failed", "bad"], ["filtered", "filtered", "muted"]]) {
-    for (const { where, reason, events } of placed(status, key)) add(what, where, reason, events, kind);
+    for (const { sink, reason, events } of placed(status, key)) add(what, sink === null ? "before the sinks" : clean(sink, 60), reason, events, kind);
   }
   for (const [reason, events] of Object.entries(status.withheld ?? {})) add("not logged", "edge", reason, events, "muted");
   return rows.length ? table(REASON_COLUMNS, rows, { caption: "Reasons" }) : nothing("Nothing was dropped, failed or held back so far.");
-}
-
-/** Say where each reason applied: at the sinks that count it, or before all of them. The totals count both. */
-function placed(status, key) {
-  const sinks = Object.entries(status.sinks ?? {});
-  const found = [];
-  for (const [reason, events] of Object.entries(typeof status[key] === "object" ? status[key] ?? {} : {})) {
-    const own = sinks.filter(([, sink]) => sink[key]?.[reason] > 0);
-    const everywhere = own.length === sinks.length && own.every(([, sink]) => sink[key][reason] === events);
-    if (!own.length || everywhere) found.push({ where: "before the sinks", reason, events });
-    else for (const [name, sink] of own) found.push({ where: clean(name, 60), reason, events: sink[key][reason] });
-  }
-  for (const [name, sink] of sinks) {
-    for (const [reason, events] of Object.entries(sink[key] ?? {})) if (!(status[key]?.[reason] > 0)) found.push({ where: clean(name, 60), reason, events });
-  }
-  return found;
 }
 
 const PRESSURE_COLUMNS = [{ label: "Time" }, { label: "Sink" }, { label: "From" }, { label: "To" }];

@@ -1,6 +1,6 @@
 /* The pipeline as a picture: queue, stages, and a branch to each sink, with live figures. Wide: left to right; narrow:
    from top to bottom. The tables below the picture say the same in words. */
-import { clean, fill, fmt, svg, total } from "./lib.js";
+import { clean, fill, fmt, placed, svg } from "./lib.js";
 
 const NARROW = 620;
 const MAX_SINKS = 12;
@@ -12,7 +12,7 @@ export function drawPipeline(element, status) {
   const width = Math.floor(element.clientWidth);
   if (width < 100) return;
   const sinks = Object.entries(status.sinks ?? {});
-  const shown = sinks.slice(0, MAX_SINKS).map(([name, sink]) => sinkBox(name, sink));
+  const shown = sinks.slice(0, MAX_SINKS).map(([name, sink]) => sinkBox(status, name, sink));
   if (sinks.length > MAX_SINKS) shown.push({ name: `and ${sinks.length - MAX_SINKS} more`, lines: [], busy: false });
   if (!shown.length) shown.push({ name: "no sink yet", lines: [["the engine starts with the first event"]], lamp: "closed", busy: false });
   const picture = width < NARROW ? narrow(width, queueBox(status), stagesBox(status), shown) : wide(width, queueBox(status), stagesBox(status), shown);
@@ -24,8 +24,7 @@ export function drawPipeline(element, status) {
 function queueBox(status) {
   const { depth = 0, capacity = 0, bytes, max_bytes: maxBytes, high_watermark: high } = status.queue ?? {};
   const part = capacity ? Math.min(1, depth / capacity) : 0;
-  const ofSinks = new Set(Object.values(status.sinks ?? {}).flatMap((sink) => Object.keys(sink.dropped ?? {})));
-  const dropped = total(Object.fromEntries(Object.entries(status.dropped ?? {}).filter(([reason]) => !ofSinks.has(reason))));
+  const dropped = lost(status, "dropped", null);
   return {
     name: "Queue",
     lines: [
@@ -52,13 +51,17 @@ function stagesBox(status) {
   };
 }
 
-function sinkBox(name, sink) {
+function lost(status, key, name) {
+  return placed(status, key).reduce((sum, { sink, events }) => sum + (sink === name ? events : 0), 0);
+}
+
+function sinkBox(status, name, sink) {
   const broken = sink.status === "failing" || sink.circuit === "open";
   const worried = sink.circuit === "half-open" || ["high", "critical"].includes(sink.pressure?.level);
   const kind = broken ? "failing" : worried ? "watch" : "";
   const words = [sink.status ?? "", sink.circuit ? `circuit ${sink.circuit}` : "", sink.pressure?.level ? `pressure ${sink.pressure.level}` : ""];
   const moving = [`${fmt.number(sink.delivered)} delivered`, `${fmt.number(sink.in_flight)} in flight`];
-  const lost = total(sink.dropped) + total(sink.failed);
+  const gone = lost(status, "dropped", name) + lost(status, "failed", name);
   const more = [
     sink.latency ? `p50 ${fmt.duration(sink.latency.p50_ms)}, p99 ${fmt.duration(sink.latency.p99_ms)}` : "",
     sink.retried ? `${fmt.number(sink.retried)} retried` : "",
@@ -66,7 +69,7 @@ function sinkBox(name, sink) {
   ].filter(Boolean);
   const lines = [[words.filter(Boolean).map((word) => clean(word, 30)).join(" \u00b7 "), kind === "failing" ? "bad" : kind === "watch" ? "warn" : ""], [moving.join(" \u00b7 ")]];
   if (more.length) lines.push([more.join(" \u00b7 ")]);
-  if (lost) lines.push([`${fmt.number(lost)} dropped or failed`, "bad"]);
+  if (gone) lines.push([`${fmt.number(gone)} dropped or failed`, "bad"]);
   return { name: clean(name, 40), lines, kind, lamp: sink.status === "closed" ? "closed" : kind || "ok", busy: (sink.in_flight ?? 0) > 0 && !broken };
 }
 

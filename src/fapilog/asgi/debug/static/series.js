@@ -6,6 +6,7 @@ import { total } from "./lib.js";
 
 const KEEP_SECONDS = 15 * 60;
 const POLL_SECONDS = 2.5;
+const SHORTEST_SECONDS = 0.5; // a rate over less is noise
 const IDLE_SECONDS = 3; // samples come about once a second while events come: a longer gap was silence
 
 export class Series {
@@ -21,7 +22,8 @@ export class Series {
     for (const sample of samples) {
       const now = { ...sample, seconds: Date.parse(sample.time) / 1000 };
       if (!Number.isFinite(now.seconds)) continue;
-      if (before !== null && now.seconds > before.seconds) points.push(...between(before, now));
+      if (before !== null && now.seconds - before.seconds < SHORTEST_SECONDS) continue;
+      if (before !== null) points.push(...between(before, now));
       before = now;
     }
     const polled = this.points.filter((point) => point.polled);
