@@ -84,7 +84,9 @@ class recorder:  # noqa: N801 - used like a function, as in contextlib
         kept = Recorder(limits, engine.ledger)
         close_floor = engine.open_floor(limits.level)
         scope = current.get()
-        token = current.set(Scope(scope.fields, scope.request, scope.notes, kept))
+        # A request that was made louder for a while stays so.
+        over = getattr(scope.below, "over", None)
+        token = current.set(Scope(scope.fields, scope.request, scope.notes, kept if over is None else over(kept)))
         self._runs.append(_Run(kept, token, close_floor, engine, options, time.perf_counter()))
 
     def __exit__(

@@ -10,6 +10,7 @@ ALLOWED = {
     ("fapilog._runtime", "fapilog.config.resolve"): "the same: what nobody has configured is resolved with it",
     ("fapilog._runtime", "fapilog.config.builder"): "the same: whoever gives a builder has it loaded",
     ("fapilog._runtime", "fapilog.config.publishing"): "the same: what is assembled is measured",
+    ("fapilog._runtime", "fapilog.otel.watching"): "the first console, or tracing, looks at spans",
     ("fapilog._runtime", "multiprocessing.util"): "only a child of multiprocessing needs it, and it has it loaded",
     ("fapilog.carry", "fapilog.otel.links"): "loads opentelemetry; only linked work needs it",
     ("fapilog.errors", "difflib"): "only a wrong name needs it; `import fapilog` stays cheap",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fapilog import _runtime, bind_context, clear_context, get_logger
+from fapilog import _runtime, bind_context, clear_context, get_logger, recorder
 from fapilog.asgi.debug import level_token
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.louder import LouderRules
@@ -409,3 +409,27 @@ async def test_nothing_is_around_a_request_like_any_other(loudness: Loudness) ->
 
     assert seen[0].below is None
     assert not loudness.is_floor_open
+
+
+async def test_a_recorded_job_within_a_louder_request_is_louder_too(loudness: Loudness) -> None:
+    """What the grant lets through comes out at once; below it, and in other requests, the job's recorder decides."""
+    log = loudness.made_before
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for fails in (False, True):
+            try:
+                with recorder(level=1), recorder(level=5):
+                    log.debug(f"debug {fails}")
+                    log.log(5, f"trace {fails}")
+                    if fails:
+                        raise KeyError
+            except KeyError:
+                log.debug("after")
+        await reply(send)
+
+    served = loudness.around(app)
+    await Server().run(served, http_scope(headers=loudness.header()))
+    assert loudness.messages == ["debug False", "debug True", "trace True", "after"]
+
+    await Server().run(served, http_scope())
+    assert loudness.messages[4:] == ["debug True", "trace True"]

@@ -2,8 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from fapilog.delivery.routing import Route, RoutingOptions
 from fapilog.delivery.slices import Slice
 from fapilog.engine.engine import Engine
-from fapilog.engine.watching import Totals, Watching, WatchParts
-from fapilog.levels import LevelTable
+from fapilog.engine.watching import Watching, WatchParts
+from fapilog.levels import ERROR, INFO, LevelTable
 from fapilog.serializers.json import JsonFormat
 from fapilog.testing import FakeClock
 from tests.engine.conftest import MakeEngine, logger_of
@@ -78,32 +77,40 @@ class Counting:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.levels: Counter[str] = Counter()
         self.depth = 0
 
-    def __call__(self) -> tuple[Any, Any, int]:
+    def __call__(self) -> tuple[Any, int]:
         names = ("submitted", "delivered", "filtered", "dropped", "failed")
-        return {name: self.counts[name] for name in names}, dict(self.levels), self.depth
-
-    def add(self, count: int, level: str = "INFO") -> None:
-        self.counts.update(submitted=count, delivered=count)
-        self.levels[level] += count
+        return {name: self.counts[name] for name in names}, self.depth
 
 
-def watching(totals: Totals) -> tuple[Watching, FakeClock, Callable[[], None]]:
-    """Return a watch, its clock, and what tells it that a slice has come."""
-    clock = FakeClock()
-    made = Watching(WatchParts(JsonFormat(LevelTable(), {}), 100_000), totals, clock)
-    return made, clock, lambda: made.note(Slice(None, [], [], lambda _: []))
+class Watched(NamedTuple):
+    """A watch, its clock, and the totals that it reads."""
+
+    watch: Watching
+    clock: FakeClock
+    totals: Counting
+
+    def comes(self, count: int, level: int = INFO) -> None:
+        """Have a slice of events come, and count it."""
+        events = [{"message": "event"} for _ in range(count)]
+        self.watch.note(Slice(None, events, [level] * count, lambda _: []))
+        self.totals.counts.update(submitted=count, delivered=count)
 
 
-def test_rates_are_those_of_the_window() -> None:
+@pytest.fixture
+def seen() -> Watched:
+    """Return a watch that has seen nothing yet."""
+    clock, totals, names = FakeClock(), Counting(), LevelTable()
+    parts = WatchParts(JsonFormat(names, {}), 100_000)
+    return Watched(Watching(parts, totals, names, clock), clock, totals)
+
+
+def test_rates_are_those_of_the_window(seen: Watched) -> None:
     """A hundred events a second for ten minutes are a hundred a second in each window."""
-    totals = Counting()
-    watch, clock, slice_comes = watching(totals)
+    watch, clock = seen.watch, seen.clock
     for _ in range(600):
-        slice_comes()
-        totals.add(100)
+        seen.comes(100)
         clock.advance(1.0)
 
     for name, seconds in {"10s": 10, "1m": 60, "5m": 300}.items():
@@ -114,15 +121,12 @@ def test_rates_are_those_of_the_window() -> None:
         assert rate["dropped"] == 0
 
 
-def test_one_event_after_a_long_silence_is_seen() -> None:
+def test_one_event_after_a_long_silence_is_seen(seen: Watched) -> None:
     """The sample is taken before the event counts, and the silence before it counts as nothing."""
-    totals = Counting()
-    watch, clock, slice_comes = watching(totals)
-    slice_comes()
-    totals.add(1000)
+    watch, clock = seen.watch, seen.clock
+    seen.comes(1000)
     clock.advance(3600)
-    slice_comes()
-    totals.add(1, "ERROR")
+    seen.comes(1, ERROR)
     clock.advance(2)
 
     rates = watch.rates()
@@ -132,27 +136,23 @@ def test_one_event_after_a_long_silence_is_seen() -> None:
     assert watch.rates()["5m"]["submitted"] == 0
 
 
-def test_a_young_process_has_short_windows() -> None:
+def test_a_young_process_has_short_windows(seen: Watched) -> None:
     """Ten events in the first two seconds are five a second, and not one in thirty."""
-    totals = Counting()
-    watch, clock, slice_comes = watching(totals)
-    slice_comes()
-    totals.add(10)
+    watch, clock = seen.watch, seen.clock
+    seen.comes(10)
     clock.advance(2)
 
     assert watch.rates()["5m"]["submitted"] == pytest.approx(5)
     assert watch.rates()["5m"]["seconds"] == pytest.approx(2)
 
 
-def test_history_is_bounded_and_ends_with_now() -> None:
+def test_history_is_bounded_and_ends_with_now(seen: Watched) -> None:
     """Five minutes of samples at most, oldest first, the last one taken on the spot."""
-    totals = Counting()
-    watch, clock, slice_comes = watching(totals)
+    watch, clock = seen.watch, seen.clock
     for _ in range(5000):
-        slice_comes()
-        totals.add(1)
+        seen.comes(1)
         clock.advance(0.5)
-    totals.depth = 7
+    seen.totals.depth = 7
 
     samples = watch.history()
     assert 300 <= len(samples) <= 303

@@ -106,6 +106,21 @@ class Loud:
         may_await: bool,  # noqa: FBT001 - as the protocol has it
     ) -> Awaitable[None] | None:
         """Hand the record in if a grant lets it through."""
+        return self.take_or(self._inner, record, size_bytes, queue, may_await)
+
+    def over(self, inner: Below) -> Below:
+        """Return the same with another ``inner``, for a block of the request: ``with recorder():``."""
+        return _Over(self, inner)
+
+    def take_or(
+        self,
+        inner: Below | None,
+        record: tuple[Any, ...],
+        size_bytes: int,
+        queue: Intake,
+        may_await: bool,  # noqa: FBT001 - as the protocol has it
+    ) -> Awaitable[None] | None:
+        """Do as :meth:`take`, and give ``inner`` what no grant lets through."""
         levelno = record[_LEVELNO]
         now = self._monotonic()
         over = True
@@ -115,9 +130,8 @@ class Loud:
             over = False
             if grant.level <= levelno and self._holds(grant, record[_BOUND], record[_LOCAL], record[_SHARED]):
                 return queue.admit(record, may_await=may_await)
-        inner = self._inner
         if over:
-            self.level = _ABOVE_ALL if inner is None else inner.level
+            self.level = _ABOVE_ALL if self._inner is None else self._inner.level
             self._close()
         return None if inner is None or inner.level > levelno else inner.take(record, size_bytes, queue, may_await)
 
@@ -145,6 +159,31 @@ class Loud:
             grant.count()
             lowest = min(self._matched, key=_level_of)
             self._context.note({LOG_LEVEL: lowest.name})
+
+
+class _Over:
+    """A louder request's grants around a block that has somebody of its own for what none lets through."""
+
+    __slots__ = ("_inner", "_loud", "level")
+
+    def __init__(self, loud: Loud, inner: Below) -> None:
+        self._loud = loud
+        self._inner = inner
+        self.level = min(loud.level, inner.level)
+
+    def over(self, inner: Below) -> Below:
+        """Return the same for a block within the block."""
+        return _Over(self._loud, inner)
+
+    def take(
+        self,
+        record: tuple[Any, ...],
+        size_bytes: int,
+        queue: Intake,
+        may_await: bool,  # noqa: FBT001 - as the protocol has it
+    ) -> Awaitable[None] | None:
+        """Hand the record in if a grant lets it through."""
+        return self._loud.take_or(self._inner, record, size_bytes, queue, may_await)
 
 
 def _says(value: object, user: str | None) -> bool:

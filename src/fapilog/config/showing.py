@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 HIDDEN = "'***'"
 
 _READABLE = frozenset({
-    "directory", "env", "format", "group", "level", "name", "path", "preset", "protocol", "schema", "stream", "table",
-    "to", "topic", "version",
+    "directory", "env", "error_level", "format", "group", "hosts", "include_headers", "level", "loggers", "name", "on",
+    "path", "preset", "presets", "protocol", "request_id_header", "schema", "shed", "skip_paths", "stream", "table",
+    "to", "topic", "trusted_proxies", "version",
 })  # fmt: skip
 """Options whose text says what is done, and holds no secret."""
 
@@ -32,7 +33,7 @@ def flat_fields(value: Any, prefix: str = "", hidden: tuple[str, ...] = ()) -> d
         if is_dataclass(inner) and not isinstance(inner, type):
             found |= flat_fields(inner, f"{name}.")
         elif isinstance(inner, Mapping | list | tuple | set | frozenset):
-            found |= _members(name, inner)
+            found |= _members(name, inner, readable=item.name in _READABLE)
         elif inner is None or isinstance(inner, bool | int | float):
             found[name] = inner
         elif isinstance(inner, str | PurePath):
@@ -42,8 +43,10 @@ def flat_fields(value: Any, prefix: str = "", hidden: tuple[str, ...] = ()) -> d
     return found
 
 
-def _members(name: str, values: Any) -> dict[str, Any]:
-    """Return how many values there are in a collection; parts among them one by one, by their kind."""
+def _members(name: str, values: Any, *, readable: bool) -> dict[str, Any]:
+    """Return how many values there are in a collection, or the texts themselves; parts one by one, by their kind."""
+    if readable and all(isinstance(each, str) for each in values):
+        return {name: list(values)}
     parts = [each for each in values if is_dataclass(each) and not isinstance(each, type)]
     if not parts:
         return {name: len(values)}

@@ -70,7 +70,7 @@ class Engine:
         self._origins = Origins(self.queue, self.levels)
         self._own = Origin("fapilog", self.queue)
         self.ledger = Ledger()
-        self.watching = None if parts.watch is None else Watching(parts.watch, self._totals, parts.clock)
+        self.watching = None if parts.watch is None else Watching(parts.watch, self._totals, parts.levels, parts.clock)
         self._begin()
 
     def _begin(self) -> None:
@@ -231,8 +231,8 @@ class Engine:
         """Return every metric of ``ENGINE_METRICS`` as it is now; nothing is measured for it before it is asked for."""
         return self._meter.families(self.queue, self.accounts, self._outlets())
 
-    def _totals(self) -> tuple[dict[str, int], dict[str, int], int]:
-        return totals_of(self.queue, self.accounts, self.parts.levels)
+    def _totals(self) -> tuple[dict[str, int], int]:
+        return totals_of(self.queue, self.accounts)
 
     def _outlets(self) -> Outlets:
         return Outlets(self._channels, self._router, self._pressures)

@@ -1,6 +1,5 @@
 """What an engine shows of itself as plain values: the figures, the queue, the sinks, the diagnostics. No secrets."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from fapilog.engine.channels import Outlets
 from fapilog.engine.journaling import Journaling
 from fapilog.engine.pressure import LEVELS, Pressure
 from fapilog.engine.queue import EventQueue
-from fapilog.event import Names, timestamp
+from fapilog.event import timestamp
 
 _NS = 1_000_000_000
 
@@ -64,24 +63,20 @@ def snapshot_of(
     }
 
 
-def totals_of(queue: EventQueue, accounts: Accounts, names: Names) -> tuple[dict[str, int], dict[str, int], int]:
-    """Return what became of all events so far, how many there were of each level, and how many are in the queue.
+def totals_of(queue: EventQueue, accounts: Accounts) -> tuple[dict[str, int], int]:
+    """Return what became of all events so far, and how many are in the queue.
 
     "Submitted" is what the worker has taken or the queue has dropped; what waits in the queue is told beside it.
     """
     with accounts.lock, queue.lock:
         waiting = queue.submitted() - queue.taken - queue.replayed - queue.dropped.total()
         figures = accounts.figures(queue.submitted(), queue.dropped)
-        levels = Counter(accounts.delivered_levels())
-        for (_, level), count in accounts.lost_levels.items():
-            levels[level] += count
-        levels.update(queue.dropped_levels)
     totals = {
         "submitted": accounts.passed + queue.replayed + queue.dropped.total(),
         "delivered": figures["delivered"],
         **{outcome: sum(figures[outcome].values()) for outcome in ("filtered", "dropped", "failed")},
     }
-    return totals, {names.name(level): count for level, count in levels.items()}, waiting
+    return totals, waiting
 
 
 def _wrapped(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics) -> dict[str, Any]:

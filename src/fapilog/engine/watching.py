@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fapilog.clock import Clock
+from fapilog.delivery.by_level import count_levels
 from fapilog.delivery.slices import Slice
-from fapilog.event import timestamp
+from fapilog.event import Names, timestamp
 from fapilog.protocols import Format
 from fapilog.recent import Recent
 
@@ -44,7 +45,7 @@ class Sample(NamedTuple):
         at: Seconds of the monotonic clock.
         time_ns: The same moment on the wall clock.
         totals: What was submitted, delivered, filtered, dropped, failed.
-        levels: The same events by level, whatever became of them.
+        levels: How many of each level the stages have let through.
         depth: How many were in the queue.
     """
 
@@ -55,8 +56,8 @@ class Sample(NamedTuple):
     depth: int
 
 
-Totals = Callable[[], tuple[Mapping[str, int], Mapping[str, int], int]]
-"""Returns totals, levels and depth as a :class:`Sample` has them."""
+Totals = Callable[[], tuple[Mapping[str, int], int]]
+"""Returns totals and depth as a :class:`Sample` has them."""
 
 
 class Watching:
@@ -65,14 +66,17 @@ class Watching:
     Args:
         parts: What is kept.
         totals: Reads the totals.
+        names: Names the levels.
         clock: For the times.
     """
 
-    def __init__(self, parts: WatchParts, totals: Totals, clock: Clock) -> None:
+    def __init__(self, parts: WatchParts, totals: Totals, names: Names, clock: Clock) -> None:
         """Keep nothing yet."""
         self.recent = Recent(parts.max_bytes)
         self._form = parts.form
         self._totals = totals
+        self._names = names
+        self._levels: dict[int, int] = {}
         self._clock = clock
         self._began = clock.monotonic()
         self._samples: deque[Sample] = deque(maxlen=int(KEPT_SECONDS / SAMPLE_SECONDS) + 2)
@@ -82,6 +86,7 @@ class Watching:
         now = self._clock.monotonic()
         if not self._samples or now - self._samples[-1].at >= SAMPLE_SECONDS:
             self._samples.append(self._sample(now))
+        count_levels(self._levels, piece.levels)
         self.recent.take(piece.whole(self._form), piece.levels)
 
     def reset(self) -> None:
@@ -89,6 +94,7 @@ class Watching:
         self.recent.reset()
         self._form.reset()
         self._samples.clear()
+        self._levels = {}
         self._began = self._clock.monotonic()
 
     def history(self) -> list[dict[str, Any]]:
@@ -111,7 +117,9 @@ class Watching:
         return {name: _rate(samples, now, seconds, self._began) for name, seconds in WINDOWS.items()}
 
     def _sample(self, now: float) -> Sample:
-        return Sample(now, self._clock.time_ns(), *self._totals())
+        totals, depth = self._totals()
+        levels = {self._names.name(number): count for number, count in list(self._levels.items())}
+        return Sample(now, self._clock.time_ns(), totals, levels, depth)
 
     def _now(self) -> Sample:
         """Return a sample that counts as submitted also what still is in the queue."""

@@ -37,9 +37,9 @@ class Shop(Server):
         headers = {"X-Request-ID": request_id, **options.pop("headers", {})}
         return self.client.request(method, path, headers=headers, **options)
 
-    def order(self, request_id: str) -> httpx.Response:
+    def order(self, request_id: str, customer: str = "ada") -> httpx.Response:
         """Order a cup."""
-        return self.send("POST", "/api/orders", request_id, json=ORDER, headers={"X-Customer": "ada"})
+        return self.send("POST", "/api/orders", request_id, json=ORDER, headers={"X-Customer": customer})
 
     def fail(self, request_id: str) -> httpx.Response:
         """Make the shop divide by zero."""

@@ -33,9 +33,9 @@ def sift(console: Watched, name: str, value: str) -> None:
 def test_events_arrive(console: Watched, traced: Shop) -> None:
     """What a request logs is there a moment later, the newest last and in view."""
     watch(console)
-    traced.order("arriving")
-    expect(rows(console, "order_id=").filter(has_text="Order placed").last).to_be_in_viewport()
-    expect(rows(console, re.compile("request_completed.*POST /api/orders 201")).last).to_be_in_viewport()
+    traced.order("arriving", customer="newcomer")
+    for said in ("Order placed", "Receipt sent", "request_completed"):
+        expect(rows(console, "customer=newcomer").filter(has_text=said)).to_be_in_viewport()
     console.see("tail-figures", "received")
 
 
@@ -114,9 +114,11 @@ def test_scrolled_up_it_stands_still(console: Watched, traced: Shop) -> None:
     console.at("tail-rows").evaluate("node => { node.scrollTop = 0 }")
     expect(console.at("tail-jump")).to_be_visible()
     top = console.at("tail-rows").evaluate("node => node.scrollTop")
-    traced.order("meanwhile")
-    console.wait_for(lambda: console.page.evaluate("document.querySelector('[data-testid=tail-figures]').textContent") != "", "")
+    received = console.at("tail-figures").inner_text()
+    traced.order("meanwhile", customer="latecomer")
+    expect(console.at("tail-figures")).not_to_have_text(received)
+    expect(rows(console, "customer=latecomer")).to_have_count(0)
     assert console.at("tail-rows").evaluate("node => node.scrollTop") == top
     console.at("tail-jump").click()
-    expect(rows(console, re.compile("request_completed.*POST /api/orders 201")).last).to_be_in_viewport()
+    expect(rows(console, "customer=latecomer").filter(has_text="request_completed")).to_be_in_viewport()
     expect(console.at("tail-jump")).to_be_hidden()

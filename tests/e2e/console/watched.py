@@ -1,7 +1,9 @@
 """A page of the console in Chromium, with everything noted that should not happen while it is open."""
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -94,6 +96,11 @@ class Watched:
     def longest_task(self) -> float:
         """Return the milliseconds of the longest task since the page was opened; 0 if none was longer than 50."""
         return float(self.page.evaluate("Math.max(0, ...window.observed)"))
+
+    def shoot(self, name: str) -> None:
+        """Take a picture of the page as it is."""
+        # Not by Playwright's own way to the disk, which leaves a thread behind.
+        Path(os.environ.get("FAPILOG_SCREENSHOTS") or "/tmp/helper-I", f"{name}.png").write_bytes(self.page.screenshot())
 
     # ---- what should not happen ------------------------------------------------------------------------------------
 

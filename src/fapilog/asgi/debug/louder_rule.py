@@ -73,7 +73,8 @@ class LouderRule(Grant):
         """
         for key in sorted(body.keys() - _KEYS):
             raise ConfigError.unknown("louder", key, _KEYS)
-        level = levels.number(body.get("level") or "", "level")
+        given = body.get("level")
+        level = levels.number("" if given is None else given, "level")
         seconds = body.get("ttl_seconds")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_SECONDS:
             raise ConfigError.wrong("ttl_seconds", seconds, f"seconds above zero, {LONGEST_SECONDS} at most")
@@ -118,7 +119,7 @@ def _conditions(body: Mapping[str, Any]) -> dict[str, str]:
             raise ConfigError.wrong(key, text, "a shorter text")
         found[key] = text
     if not found:
-        raise ConfigError.wrong("louder", None, f"at least one of {', '.join(_CONDITIONS)}")
+        raise ConfigError(f"A rule needs a condition: at least one of {', '.join(_CONDITIONS)}.").at("louder")
     if "path" in found:
         checks.paths((found["path"],), "path")
     if "header" in found:

@@ -4,6 +4,7 @@ The shape is that of ``schema/console_v1.json``.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
@@ -15,6 +16,7 @@ from fapilog.asgi.debug.metrics import MISSING, exposition
 from fapilog.asgi.debug.request import Request
 from fapilog.event import timestamp
 
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 _FULL = 0.9
 """From which fill on a queue counts as full: there is no time left to look."""
 
@@ -61,7 +63,7 @@ def status_of(console: Console) -> dict[str, Any]:
     figures = engine.snapshot()
     watching, said = engine.watching, figures["diagnostics"]
     recent = [{"time": timestamp(report["time_ns"]), "kind": report["kind"]} for report in said["recent"]]
-    sinks = {name: {**sink, "last_error": _type_of(sink["last_error"])} for name, sink in figures["sinks"].items()}
+    sinks = {name: {**sink, "last_error": _last_error(sink)} for name, sink in figures["sinks"].items()}
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -93,6 +95,13 @@ def _ailments(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"sink {name}: failing"
 
 
-def _type_of(error: str | None) -> str | None:
-    """Return the first word of ``Type: message``."""
-    return None if error is None else error.partition(":")[0]
+def _last_error(sink: Mapping[str, Any]) -> str | None:
+    """Return the type of what a sink raised last: the first word of ``Type: message``; ``error`` if it has no type.
+
+    What is kept back by wrappers (a spool, say) only the sink itself tells.
+    """
+    said = sink["last_error"] or sink["health"].get("last_error")
+    if not said:
+        return None
+    word = str(said).partition(":")[0]
+    return word if _TYPE.fullmatch(word) else "error"
