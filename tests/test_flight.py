@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fapilog.errors import ConfigError
 from fapilog.event import Extra, Origin
 from fapilog.flight import EVENT_BYTES, Ledger, Limits, Recorder
+from fapilog.flight_options import FlightRecorderOptions
 from fapilog.levels import DEBUG, LevelTable
 
 CALL_BYTES = 1024
@@ -275,6 +277,19 @@ def test_the_loggers_engine_of_the_end_gets_them(queue):
     assert queue.taken == []
     assert len(later.taken) == 1
     assert later.bound == [record[2]]
+
+
+@pytest.mark.parametrize(("on", "kept"), [("slow", ("slow",)), (["slow", "error", "slow"], ("slow", "error"))])
+def test_reasons_are_words_or_a_list_of_them(on, kept):
+    """Each counts once."""
+    assert FlightRecorderOptions(on=on).on == kept
+
+
+@pytest.mark.parametrize("on", [(), "", ("error", "rarely"), None, 1, {"error": True}])
+def test_reasons_that_there_are_not_are_refused(on):
+    """Also none at all: then nothing would ever come out."""
+    with pytest.raises(ConfigError, match=r"^with_flight_recorder\(on\)"):
+        FlightRecorderOptions(on=on)
 
 
 STEPS = st.lists(

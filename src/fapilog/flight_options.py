@@ -34,7 +34,7 @@ class FlightRecorderOptions:
     max_total_bytes: int | str = "32 MB"
 
     def __post_init__(self) -> None:
-        """Check the values and keep ``on`` as a tuple.
+        """Check the values and keep ``on`` as a tuple, each word once.
 
         Raises:
             ConfigError: If one cannot be used.
@@ -47,7 +47,7 @@ class FlightRecorderOptions:
                 raise ConfigError.unknown("with_flight_recorder(on)", reason, REASONS)
         if not on:
             raise ConfigError.wrong("with_flight_recorder(on)", self.on, "at least one of error, slow")
-        object.__setattr__(self, "on", on)
+        object.__setattr__(self, "on", tuple(dict.fromkeys(on)))
         parse_duration(self.slow_seconds, "with_flight_recorder(slow_seconds)")
         checks.whole(self.max_events, "with_flight_recorder(max_events)", 1)
         for name in ("max_bytes", "max_total_bytes"):

@@ -104,10 +104,3 @@ def test_no_host_raises(host: bytes) -> None:
 def test_another_sites_page_is_told_by_what_the_browser_says(headers: list[tuple[bytes, bytes]], foreign: bool) -> None:
     """A client that is no browser sends neither header."""
     assert is_foreign(scope((b"host", b"shop.example:8000"), *headers), {"logs.internal"}) == foreign
-
-
-def test_a_form_may_say_no_origin() -> None:
-    """The login page sends no referrer, and so its form sends ``Origin: null``."""
-    assert not is_foreign(scope((b"host", b"a"), (b"origin", b"null")), unknown=True)
-    assert is_foreign(scope((b"host", b"a"), (b"origin", b"http://evil.example")), unknown=True)
-    assert is_foreign(scope((b"origin", b"http://a")))

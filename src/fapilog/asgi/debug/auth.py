@@ -17,6 +17,7 @@ from fapilog.edge_options import check_token
 
 _GENERATED_BYTES = 24
 _SCHEME = b"bearer"
+_LONG = 20
 
 
 class Access(IntEnum):
@@ -32,9 +33,10 @@ class Token:
 
     Attributes:
         generated: Whether fapilog made it; only such a token is ever printed.
+        is_long: Whether it is too long to be guessed by trying.
     """
 
-    __slots__ = ("_secret", "generated")
+    __slots__ = ("_secret", "generated", "is_long")
 
     def __init__(self, token: str | None = None) -> None:
         """Take a configured token, or make one of 192 random bits.
@@ -45,6 +47,7 @@ class Token:
         check_token(token)
         self.generated = token is None
         self._secret = token or secrets.token_urlsafe(_GENERATED_BYTES)
+        self.is_long = len(self._secret) >= _LONG
 
     def reveal(self) -> str:
         """Return the secret, for what is printed at start and for keys of other parts."""

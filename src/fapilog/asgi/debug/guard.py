@@ -1,6 +1,6 @@
 """Who may read the console, and who may change something: asked for every request, before anything else is done.
 
-request ─► Host over loopback: 421 ─► too many failed tries: 429 ─► a change from another site's page: 403
+request ─► Host over loopback: 421 ─► a change from another site's page: 403 ─► a token after too many wrong ones: 429
         ─► token: CHANGE │ cookie, link that opens once: READ │ allow=: CHANGE
         ─► none of them: 401, the form for browsers ─► a change with READ alone: 403
 """
@@ -25,6 +25,7 @@ from fapilog.diagnostics import attempt
 SESSION = "session"
 _READING = ("GET", "HEAD")
 _MAX_FIELDS = 20
+_PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _WRONG_TOKEN, _FORGED_COOKIE = "wrong_token", "forged_cookie"
 _AUTHENTICATE = (b"www-authenticate", b'Bearer realm="fapilog"')
 _SAID = {
@@ -77,16 +78,16 @@ class Guard:
         if is_misdirected(scope, self._options.hosts):
             error = "this host is not served here; a proxy's is named in with_debug_route(hosts=…)"
             return Admission(Access.NONE, refuse(421, error))
-        shut_out = self._shut_out(scope, client)
-        if shut_out is not None:
-            return Admission(Access.NONE, shut_out)
         signs_in = path == SESSION and scope["method"] == "POST"
         changes = scope["method"] not in _READING
-        if changes and is_foreign(scope, self._options.hosts, unknown=signs_in):
+        if changes and is_foreign(scope, self._options.hosts):
             error = "another site's page may not do this; a proxy's host is named in with_debug_route(hosts=…)"
             return Admission(Access.NONE, refuse(403, error))
         if signs_in:
             return Admission(Access.NONE)
+        bearer = bearer_of(scope["headers"])
+        if bearer is not None and (shut_out := self._shut_out(scope, client, bearer)) is not None:
+            return Admission(Access.NONE, shut_out)
         access, reason, headers = self._shown(scope, path)
         if access < (Access.CHANGE if changes else Access.READ) and await self._is_allowed(scope):
             access = Access.CHANGE
@@ -106,10 +107,10 @@ class Guard:
         """
         if not self._options.takes_token:
             return refuse(404, "there is no token; the application decides who may read")
-        shut_out = self._shut_out(scope, client)  # again: others may have failed while the form was on its way
+        given = _fields(form, "token")
+        shut_out = self._shut_out(scope, client, given[0] if len(given) == 1 else b"")
         if shut_out is not None:
             return shut_out
-        given = _fields(form, "token")
         if len(given) != 1 or not self._options.token.matches(given[0]):
             return self._unauthorized(scope, client, _WRONG_TOKEN)
         place = self._sessions.place(scope).encode("ascii")
@@ -149,14 +150,20 @@ class Guard:
     def _unauthorized(self, scope: Scope, client: str, reason: str) -> Answer:
         """Count a failed try, if it was one, and ask for the token."""
         if reason:
-            self._tries.fail(client, reason)
+            # Only a token can be guessed; a signature of 256 bits cannot, and any page can send a visitor to a bad link.
+            self._tries.fail(client, reason, counts=reason == _WRONG_TOKEN)
         if not prefers_html(scope["headers"]):
             return refuse(401, "a valid token is needed", (_AUTHENTICATE,))
         return page(401, self._action(scope), _SAID.get(reason, ""), (_AUTHENTICATE,))
 
-    def _shut_out(self, scope: Scope, client: str) -> Answer | None:
+    def _shut_out(self, scope: Scope, client: str, given: bytes) -> Answer | None:
+        """Refuse to compare a token after too many wrong ones of the address.
+
+        One that nobody can have guessed is good all the same: strangers behind the same proxy must not shut it out.
+        """
         seconds = self._tries.shut_out(client)
-        if not seconds:
+        token = self._options.token
+        if not seconds or (token.is_long and token.matches(given)):
             return None
         said, headers = "too many failed tries", ((b"retry-after", str(seconds).encode("ascii")),)
         if not prefers_html(scope["headers"]):
@@ -172,11 +179,13 @@ def _unheard(message: str, fields: dict[str, Any]) -> None:
 
 
 def _tickets(scope: Scope) -> list[bytes]:
-    """Return the tickets of a link that a browser opens; a HEAD, an image or a frame takes none."""
-    if scope["method"] != "GET" or not prefers_html(scope["headers"]):
+    """Return the tickets of a link that a browser opens; a HEAD, an image, a frame or a prefetch takes none."""
+    headers = [(name.lower(), value) for name, value in scope["headers"]]
+    if scope["method"] != "GET" or not prefers_html(headers):
         return []
-    places = [value.strip() for name, value in scope["headers"] if name.lower() == b"sec-fetch-dest"]
-    return _fields(scope["query_string"], "once") if places in ([], [b"document"]) else []
+    places = [value.strip() for name, value in headers if name == b"sec-fetch-dest"]
+    ahead = any(name in _PURPOSES and b"prefetch" in value.lower() for name, value in headers)
+    return _fields(scope["query_string"], "once") if places in ([], [b"document"]) and not ahead else []
 
 
 def _fields(query: bytes, name: str) -> list[bytes]:

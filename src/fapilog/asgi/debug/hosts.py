@@ -32,7 +32,7 @@ def is_misdirected(scope: Scope, hosts: Collection[str]) -> bool:
     return host is None or not (_is_loopback(host) or host in hosts)
 
 
-def is_foreign(scope: Scope, hosts: Collection[str] = (), *, unknown: bool = False) -> bool:
+def is_foreign(scope: Scope, hosts: Collection[str] = ()) -> bool:
     """Tell whether another site's page has sent a request. What is no browser says nothing, and is not foreign.
 
     ``Sec-Fetch-Site`` decides where it is sent, which is over https and to this machine; a sister site is foreign, too.
@@ -41,15 +41,12 @@ def is_foreign(scope: Scope, hosts: Collection[str] = (), *, unknown: bool = Fal
     Args:
         scope: Of the request.
         hosts: Names of the console beside the one that was asked for.
-        unknown: Whether ``Origin: null`` passes; a form on a page that sends no referrer says it.
     """
     sites, origins = _values(scope, b"sec-fetch-site"), _values(scope, b"origin")
     if sites:
         return any(site.strip().lower() not in _OURS for site in sites)
     asked = _values(scope, b"host")
     for origin in origins:
-        if unknown and origin.strip() == b"null":
-            continue
         authority = origin.strip().lower().partition(b"://")[2]
         same = len(asked) == 1 and authority == asked[0].strip().lower()
         if not (authority and (same or host_of([authority]) in hosts)):

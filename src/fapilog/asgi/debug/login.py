@@ -67,7 +67,9 @@ def page(status: int, action: str | None, said: str = "", headers: tuple[tuple[b
     form = _OTHER if action is None else _FORM.format(action=escape(action))
     alert = f'<p role="alert">{escape(said)}</p>\n' if said else ""
     body = _PAGE.format(style=_STYLE, said=alert, form=form).encode("utf-8")
-    return Answer(status, body, b"text/html; charset=utf-8", ((b"content-security-policy", _POLICY.encode()), *headers))
+    # With no referrer at all browsers would send the form with ``Origin: null``, as a stranger's frame can.
+    more = ((b"content-security-policy", _POLICY.encode()), (b"referrer-policy", b"same-origin"), *headers)
+    return Answer(status, body, b"text/html; charset=utf-8", more)
 
 
 def prefers_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:

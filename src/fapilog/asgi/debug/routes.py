@@ -125,7 +125,7 @@ def _is_spelled(scope: Scope, rest: str, prefixes: Iterable[str]) -> bool:
     if raw is None:
         return True
     raw = raw.split(b"?", 1)[0]
-    begins = [(each + below).encode("utf-8") for each in prefixes for below in _spelled_parts(rest)]
+    begins = [(each + below).encode("utf-8", "replace") for each in prefixes for below in _spelled_parts(rest)]
     return raw in begins if rest[1:] in _PLAIN else raw.startswith(tuple(begins))
 
 

@@ -35,7 +35,7 @@ class _Window:
     """The minute of an address."""
 
     ends: float
-    failed: int = 1
+    failed: int = 0
     untold: _Untold = _NOTHING
 
 
@@ -68,13 +68,19 @@ class Tries:
         self._tell(told)
         return seconds
 
-    def fail(self, client: str, reason: str) -> None:
-        """Count a failed try."""
+    def fail(self, client: str, reason: str, *, counts: bool = True) -> None:
+        """Note a failed try.
+
+        Args:
+            client: Whose.
+            reason: Why it failed, for the log.
+            counts: Whether it could have been a guess; what could not is told, and shuts nobody out.
+        """
         key, now = _key(client), self._clock.monotonic()
         with self._lock:
             former = self._windows.get(key)
             if former is not None and former.ends > now:
-                former.failed += 1
+                former.failed += counts
                 former.untold = _Untold(client, reason, former.untold.failures + 1)
                 return
             if former is not None:
@@ -82,7 +88,7 @@ class Tries:
             told = self._over(now)
             if len(self._windows) >= MAX_ADDRESSES:
                 told.append(self._windows.popitem(last=False)[1].untold)
-            self._windows[key] = _Window(now + SECONDS)
+            self._windows[key] = _Window(now + SECONDS, int(counts))
             told.append(_Untold(client, reason, 1 + (former.untold.failures if former is not None else 0)))
         self._tell(told)
 

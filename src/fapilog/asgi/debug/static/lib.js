@@ -7,16 +7,18 @@
 */
 
 // What would move, hide or reorder the text around it: control characters, bidi marks, zero-width and filler
-// characters, separators, tags, lone surrogates. C0 has pictures of its own; the rest is written as its code point.
+// characters, separators, tags, lone surrogates. Written as its code point, but for line ends, tabs and escapes.
 const UNSEEN =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gu;
 const SUSPECT =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb]/;
 
+// Names that every font can show: the pictures of control characters (U+2400 on) are missing in many.
+const NAMED = { "\n": "\u21b5", "\t": "\u2192", "\u001b": "\u2039ESC\u203a" };
+
 function symbolOf(char) {
   const code = char.codePointAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return "\u2421";
+  if (char in NAMED) return NAMED[char];
   return `\u2039U+${code.toString(16).toUpperCase().padStart(4, "0")}\u203a`;
 }
 
