@@ -130,6 +130,8 @@ BUDGETS = (
     Budget("span ids on the call, no span active", 0.3, "µs", _of("span_ids", "absent_ns", _US)),
     Budget("memory of a queued event, tracemalloc", 700, "bytes", _of("memory", "traced_bytes_per_event")),
     Budget("growth over a steady million", 1.0, "MiB", _of("steady_memory", "growth_bytes", _MIB)),
+    Budget("console open at 5 000 events/s, time a request", 2.0, "%", _of("console", "watched_percent")),
+    Budget("the same, processor time", 2.0, "%", _of("console", "watched_cpu_percent")),
     Budget("import", 60.0, "ms", _of("import_time", "importtime_ns", _MS)),
     *(
         Budget(f"{what}, ours over {rival}", 3.0, "×", _beside(ours, rival), at_least=True)

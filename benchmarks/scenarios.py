@@ -180,6 +180,21 @@ SCENARIOS = (
         ),
     ),
     Scenario(
+        "console",
+        "The console of an application that is busy with 5 000 events/s: nobody looking, and a page open",
+        ("ours",),
+        (
+            Column("events_per_second", "events/s", 1.0, 0),
+            Column("unwatched_percent", "nobody looks: time a request, % more", 1.0),
+            Column("unwatched_cpu_percent", "processor time, % more", 1.0),
+            Column("watched_percent", "a page open with its tail: % more", 1.0),
+            Column("watched_cpu_percent", "processor time, % more", 1.0),
+            Column("tailed", "share of the events that the tail showed", 1.0),
+            Column("lost", "lost", 1.0, 0),
+        ),
+        rounds=1,
+    ),
+    Scenario(
         "memory",
         "Memory of one queued event",
         ("ours", "stdlib_queue", "published"),

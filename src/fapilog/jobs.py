@@ -34,13 +34,13 @@ class _Run(NamedTuple):
 class recorder:  # noqa: N801 - used like a function, as in contextlib
     """Keep events below the level for a block, and let them out only if it raises or is slow.
 
-    ``with recorder():``, ``async with recorder():``, or a decorator for functions and coroutine functions. What is not
-    said here is as the process's default engine was configured (``with_flight_recorder``), else the default. Events of
-    loggers that lead to that engine are kept: in this task or thread and those that it starts or carries its context
-    to. What is at or above its logger's level goes out at once, as ever. Kept events are in memory only, and nowhere
-    if the process is killed. What the block raises goes on unchanged; that it was cancelled, or ends by
-    ``sys.exit(0)``, is no error. Inside a request, or inside another one, it alone decides about the events of its
-    block.
+    ``with recorder():``, ``async with recorder():``, or a decorator for functions and coroutine functions; not for
+    generators, whose body runs later. What is not said here is as the process's default engine was configured
+    (``with_flight_recorder``), else the default. Events of loggers that lead to that engine are kept: in this task or
+    thread and those that it starts or carries its context to. What is at or above its logger's level goes out at once,
+    as ever. Kept events are in memory only, and nowhere if the process is killed. What the block raises goes on
+    unchanged; that it was cancelled, or ends by ``sys.exit(0)``, is no error. Inside a request, or inside another one,
+    it alone decides about the events of its block.
 
     One instance may be used again, and inside itself, but not by several tasks or threads at a time; as a decorator
     it may.

@@ -140,8 +140,13 @@ async def test_with_a_journal(tmp_path):
 async def test_the_console_and_the_recorder_stand_together():
     """Both may want a request's events; the recorder's way is the same with a debug route."""
     sink = MemorySink(max_events=1_000)
-    app = application(FastAPIBuilder().add_sink(sink).with_flight_recorder().with_debug_route(token="s3cret"))
+    app = application(FastAPIBuilder().add_sink(sink).with_flight_recorder(10).with_debug_route(token="s3cret"))
     async with running(app) as server:
         await server.get("/sync/200")
         await server.get("/sync/503")
         assert messages(sink) == ["request_completed", "dependency", "endpoint", "request_completed"]
+        answer = await server.get("/debug/logging", headers={"authorization": "Bearer s3cret"})
+    assert answer.json()["recorder"] == {
+        "level": "DEBUG", "on": ["error", "slow"], "slow_seconds": 1.0, "kept": 4, "released": 2, "discarded": 2,
+        "evicted": 0, "held": 0, "bytes": 0,
+    }  # fmt: skip

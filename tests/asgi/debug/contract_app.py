@@ -1,4 +1,9 @@
-"""A shop with everything switched on that the console tells of; for uvicorn in a process of its own."""
+"""A shop with everything switched on that the console tells of; for uvicorn in a process of its own.
+
+Not to be imported by a test: it sets the global provider of spans.
+"""
+
+import os
 
 from fastapi import FastAPI
 from opentelemetry import trace
@@ -8,13 +13,14 @@ from fapilog import bind_context, get_logger
 from fapilog.asgi.debug import levels, louder
 from fapilog.fastapi import FastAPIBuilder
 
-TOKEN = "reader-token"
 levels._MOST_CHANGES = louder.MOST_RULES = 100_000
 """There is room for whatever is generated."""
 
 trace.set_tracer_provider(TracerProvider())
 builder = FastAPIBuilder().with_preset("fastapi").with_tracing().with_flight_recorder(slow_seconds=5)
-builder = builder.with_debug_route(token=TOKEN, trace_url="https://traces.example/{trace_id}", hosts=["testserver"])
+builder = builder.with_debug_route(
+    token=os.environ["LOGGING_TOKEN"], trace_url="https://traces.example/{trace_id}", hosts=["testserver"]
+)
 app = FastAPI(lifespan=builder.build())
 
 

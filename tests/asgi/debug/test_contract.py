@@ -16,8 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from fapilog import get_logger
 from fapilog.errors import SinkError
 from fapilog.fastapi import FastAPIBuilder
-from tests.asgi.debug.contract import BASE, Contract
-from tests.asgi.debug.contract_app import TOKEN
+from tests.asgi.debug.contract import BASE, TOKEN, Contract
 from tests.e2e.server import Server
 from tests.hosts.driver import Running, running
 
@@ -40,7 +39,7 @@ class Failing:
 
     async def write(self, batch: Any) -> None:
         """Fail."""
-        raise SinkError("no", retry=True)
+        raise SinkError("no")
 
     async def close(self) -> None:
         """Do nothing."""
@@ -233,7 +232,7 @@ async def test_without_a_token_nothing_is_answered(path: str, method: str, opera
             CONTRACT.hold(answer)
             assert answer.status_code == (415 if signs_in else 401)
         rebound = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=rebound, base_url="http://evil.example") as client:
+        async with httpx.AsyncClient(transport=rebound, base_url="http://evil.example:8000") as client:
             answer = await client.request(method.upper(), path_of(path), headers=BEARER)
             CONTRACT.hold(answer)
             assert answer.status_code == 421
@@ -297,7 +296,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("contract")
     source = Path(__file__).with_name("contract_app.py").read_text("utf-8")
     (folder / "contract_app.py").write_text(source, "utf-8")
-    with Server(folder, "contract_app:app") as server:
+    with Server(folder, "contract_app:app", env={"LOGGING_TOKEN": TOKEN}) as server:
         for number in (1, 2, 0):
             server.client.get(f"/orders/{number}", headers={"X-Request-ID": f"r-{number}"})
         yield server
@@ -326,7 +325,7 @@ def test_whatever_is_generated_from_the_document_is_answered_by_it(
     """
     said = [f"--header={name}: {value}" for name, value in headers.items()]
     options = ["--max-examples=15", "--generation-deterministic", "--generation-with-security-parameters=false"]
-    options += ["--exclude-path-regex=(tail|session)$", "--exclude-checks=ignored_auth", "--generation-database=none"]
+    options += ["--exclude-path-regex=(tail|session)$", "--exclude-checks=ignored_auth"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(as_it_is_there(tmp_path)), "--no-color"]
     run = subprocess.run(
         [*command, f"--url=http://127.0.0.1:{server.port}", *options, *said],

@@ -58,7 +58,7 @@ def test_a_request_with_its_spans(console: Watched, traced: Shop) -> None:
     server = console.at("span-row").first
     expect(server).to_contain_text(re.compile("POST /api/orders.*server", re.S))
     for message, span in (("Order placed", "fastapi.endpoint"), ("Receipt sent", "send_receipt")):
-        holder = console.at("span-row").filter(has=console.page.get_by_text(span, exact=True))
+        holder = console.at("span-row").filter(has_text=span)
         start, end = edges(holder.locator(".wf-bar"))
         place, _ = edges(holder.get_by_label(message))
         assert end - start > 2

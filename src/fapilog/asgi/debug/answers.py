@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from fapilog.coerce import json_safe
+from fapilog.diagnostics import attempt
+
 JSON = b"application/json"
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
@@ -26,8 +29,9 @@ class Answer(NamedTuple):
 
 
 def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
-    """Return a value of plain JSON types as an answer."""
-    return Answer(status, orjson.dumps(value, option=_OPTIONS) + b"\n", JSON, headers)
+    """Return a value of plain types as an answer; a number or text that orjson does not take as the events have it."""
+    body, odd = attempt(_dumped, value)
+    return Answer(status, (body if odd is None else _dumped(json_safe(value))) + b"\n", JSON, headers)
 
 
 def refuse(status: int, error: str, headers: tuple[tuple[bytes, bytes], ...] = (), **more: Any) -> Answer:
@@ -47,3 +51,7 @@ class BadRequestError(Exception):
         """Say what is wrong with it."""
         super().__init__(error)
         self.answer = refuse(status, error)
+
+
+def _dumped(value: Any) -> bytes:
+    return orjson.dumps(value, option=_OPTIONS)

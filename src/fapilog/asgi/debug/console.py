@@ -82,7 +82,9 @@ class Console:
         if chosen is None:
             return None
         slow = parse_duration(chosen.slow_seconds, "with_flight_recorder(slow_seconds)")
-        said = {"level": str(chosen.level), "on": list(chosen.on), "slow_seconds": slow}
+        names = self.engine().queue.levels
+        level = names.name(names.number(chosen.level, "with_flight_recorder(level)"))
+        said = {"level": level, "on": list(chosen.on), "slow_seconds": slow}
         return {**said, **self.engine().ledger.figures()}
 
     def spans(self) -> Any:
