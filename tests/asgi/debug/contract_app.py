@@ -18,9 +18,7 @@ levels._MOST_CHANGES = louder.MOST_RULES = 100_000
 
 trace.set_tracer_provider(TracerProvider())
 builder = FastAPIBuilder().with_preset("fastapi").with_tracing().with_flight_recorder(slow_seconds=5)
-builder = builder.with_debug_route(
-    token=os.environ["LOGGING_TOKEN"], trace_url="https://traces.example/{trace_id}", hosts=["testserver"]
-)
+builder = builder.with_debug_route(token=os.environ["LOGGING_TOKEN"], trace_url="https://traces.example/{trace_id}")
 app = FastAPI(lifespan=builder.build())
 
 

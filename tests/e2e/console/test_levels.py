@@ -99,7 +99,6 @@ def test_louder_requests(console: Watched, traced: Shop) -> None:
     traced.order("as-before")
     console.go("tail?request_id=matched")
     expect(rows(console, RECEIVED)).to_have_count(1)
-    expect(rows(console, RESERVED)).to_have_count(1)
     console.go("tail?request_id=as-before")
     expect(rows(console, "request_completed")).to_have_count(1)
     expect(rows(console, "DEBUG")).to_have_count(0)

@@ -150,7 +150,7 @@ class Guard:
     def _unauthorized(self, scope: Scope, client: str, reason: str) -> Answer:
         """Count a failed try, if it was one, and ask for the token."""
         if reason:
-            # Only a token can be guessed; a signature of 256 bits cannot, and any page can send a visitor to a bad link.
+            # Only a token can be guessed. A signature of 256 bits cannot, and any page can send visitors to a bad link.
             self._tries.fail(client, reason, counts=reason == _WRONG_TOKEN)
         if not prefers_html(scope["headers"]):
             return refuse(401, "a valid token is needed", (_AUTHENTICATE,))
