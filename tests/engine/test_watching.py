@@ -121,6 +121,19 @@ def test_rates_are_those_of_the_window(seen: Watched) -> None:
         assert rate["dropped"] == 0
 
 
+def test_rates_do_not_depend_on_when_somebody_asks(seen: Watched) -> None:
+    """A window begins between two samples; of what came between them its share counts."""
+    watch, clock = seen.watch, seen.clock
+    asked = []
+    for number in range(80):
+        seen.comes(21)
+        clock.advance(0.15)
+        if number >= 70:
+            asked.append(watch.rates()["10s"]["submitted"])
+
+    assert asked == pytest.approx([140] * 10, rel=0.02)
+
+
 def test_one_event_after_a_long_silence_is_seen(seen: Watched) -> None:
     """The sample is taken before the event counts, and the silence before it counts as nothing."""
     watch, clock = seen.watch, seen.clock

@@ -7,9 +7,11 @@ When no events come the totals do not grow, so that no timer is needed for the s
 the worker has taken.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from fapilog.clock import Clock
@@ -130,16 +132,20 @@ class Watching:
 def _rate(samples: list[Sample], now: Sample, seconds: float, began: float) -> dict[str, Any]:
     """Return the rates between the beginning of a window and now.
 
-    Totals stay as they are until the next sample, so that those of the window's beginning are those of the first sample
-    after it; with none there nothing has come since.
+    A window begins between two samples. What came between them came within about a second of the former, for else there
+    would be one more, and counts by its share of that time.
     """
     since = now.at - seconds
-    first = next((each for each in samples if each.at >= since), now)
+    place = bisect_left(samples, since, key=attrgetter("at"))
+    after = samples[place] if place < len(samples) else now
+    before = samples[place - 1] if place else after
+    gap = after.at - before.at
+    grown = min(1.0, (since - before.at) / (gap if gap < 2 * SAMPLE_SECONDS else SAMPLE_SECONDS)) if gap else 1.0
     span = max(min(seconds, now.at - began), 0.001)
-    per_second = {name: round(max(0, now.totals[name] - first.totals[name]) / span, 3) for name in COUNTED}
-    levels = {
-        name: round((count - first.levels.get(name, 0)) / span, 3)
-        for name, count in now.levels.items()
-        if count > first.levels.get(name, 0)
-    }
-    return {"seconds": round(span, 3), **per_second, "levels": levels}
+
+    def rate(last: int, one: int, other: int) -> float:
+        return round(max(0.0, last - one - grown * (other - one)) / span, 3)
+
+    per_second = {name: rate(now.totals[name], before.totals[name], after.totals[name]) for name in COUNTED}
+    levels = {name: rate(n, before.levels.get(name, 0), after.levels.get(name, 0)) for name, n in now.levels.items()}
+    return {"seconds": round(span, 3), **per_second, "levels": {name: each for name, each in levels.items() if each}}

@@ -9,6 +9,7 @@ from fapilog.asgi.debug.levels import TemporaryLevels
 from fapilog.asgi.debug.louder import LouderRules, on_loop
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.tail import Tails
+from fapilog.asgi.debug.turns import Turns
 from fapilog.asgi.headers import HeaderReader
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.diagnostics import attempt
@@ -31,6 +32,7 @@ class Console:
         levels: Levels that were changed for a while.
         louder: Requests that say more than others.
         tails: Who watches events arrive.
+        turns: Has what is kept searched.
         log: Where it is told what was changed, and who was refused.
         started: When, on the monotonic clock.
         withheld: Completion events that the rules of the edge held back, by rule.
@@ -54,6 +56,7 @@ class Console:
         self.levels = TemporaryLevels(engine, clock, on_loop)
         self.louder = LouderRules(options.token if options.takes_token else None, engine, clock, self.client_of)
         self.tails = Tails(options.max_tails)
+        self.turns = Turns()
         self._chosen = chosen
         self._headers = HeaderReader(chosen.asgi)
 

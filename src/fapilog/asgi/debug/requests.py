@@ -6,7 +6,6 @@
 All of it is read on a thread: eight megabytes of lines take longer than a request is to wait.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -22,6 +21,8 @@ from fapilog.errors import ConfigError
 from fapilog.recent import Recent
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+MOST_TRACES = 50
+"""Of how many traces of one request the spans are answered: strangers may send an id again, each time in another trace."""
 ORDERS = ("recent", "slowest")
 COMPLETIONS = frozenset(
     ("request_completed", "request_failed", "websocket_closed", "websocket_failed", "websocket_refused")
@@ -62,18 +63,20 @@ async def requests(request: Request) -> Answer:
     recent: Recent = request.console.engine().recent
     path = query.get("path", "")
 
-    def read() -> dict[str, Any]:
+    def read() -> Answer:
         found = [kept for kept in _completions(recent) if _is_wanted(kept.event, path, failed=failed)]
         found.sort(key=lambda kept: kept.number, reverse=True)
         if slowest:
             found.sort(key=lambda kept: _duration(kept.event), reverse=True)
-        return {
-            "requests": [orjson.Fragment(kept.line) for kept in found[:limit]],
-            "events_kept": recent.describe()["events"],
-            "oldest": _oldest(recent),
-        }
+        return as_json(
+            {
+                "requests": _as_they_are(found[:limit]),
+                "events_kept": recent.describe()["events"],
+                "oldest": _oldest(recent),
+            }
+        )
 
-    return as_json(await asyncio.to_thread(read))
+    return await request.console.turns.call(read)
 
 
 async def request(request: Request) -> Answer:
@@ -81,22 +84,23 @@ async def request(request: Request) -> Answer:
     request_id = request.rest.partition("/")[2]
     console = request.console
 
-    def read() -> dict[str, Any] | None:
+    def read() -> Answer:
         kept = events_of(console.engine().recent, "request_id", request_id)
         if not kept:
-            return None
+            return refuse(404, "nothing is kept of this request")
         traces = [one.event.get("trace_id") for one in kept]
         trace_ids = list(dict.fromkeys(trace_id for trace_id in traces if isinstance(trace_id, str)))
-        return {
-            "request_id": request_id,
-            "trace_ids": trace_ids,
-            "events": _as_they_are(kept),
-            "spans": [span for trace_id in trace_ids for span in _spans(console, trace_id)],
-            "trace_urls": {trace_id: url for trace_id in trace_ids if (url := _trace_url(console, trace_id))},
-        }
+        return as_json(
+            {
+                "request_id": request_id,
+                "trace_ids": trace_ids,
+                "events": _as_they_are(kept),
+                "spans": [span for trace_id in trace_ids[:MOST_TRACES] for span in _spans(console, trace_id)],
+                "trace_urls": {trace_id: url for trace_id in trace_ids if (url := _trace_url(console, trace_id))},
+            }
+        )
 
-    found = await asyncio.to_thread(read)
-    return refuse(404, "nothing is kept of this request") if found is None else as_json(found)
+    return await console.turns.call(read)
 
 
 async def trace(request: Request) -> Answer:
@@ -104,20 +108,21 @@ async def trace(request: Request) -> Answer:
     trace_id = request.rest.partition("/")[2]
     console = request.console
 
-    def read() -> dict[str, Any] | None:
+    def read() -> Answer:
         kept = events_of(console.engine().recent, "trace_id", trace_id)
         spans = _spans(console, trace_id)
         if not (kept or spans):
-            return None
-        return {
-            "trace_id": trace_id,
-            "events": _as_they_are(kept),
-            "spans": spans,
-            "trace_url": _trace_url(console, trace_id),
-        }
+            return refuse(404, "nothing is kept of this trace")
+        return as_json(
+            {
+                "trace_id": trace_id,
+                "events": _as_they_are(kept),
+                "spans": spans,
+                "trace_url": _trace_url(console, trace_id),
+            }
+        )
 
-    found = await asyncio.to_thread(read)
-    return refuse(404, "nothing is kept of this trace") if found is None else as_json(found)
+    return await console.turns.call(read)
 
 
 def events_of(recent: Recent, key: str, value: str) -> list[Kept]:

@@ -16,7 +16,8 @@ from fapilog.asgi.debug.metrics import MISSING, exposition
 from fapilog.asgi.debug.request import Request
 from fapilog.event import timestamp
 
-_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}(?=: |$)")
+_NAMED = re.compile(r"\b[A-Za-z_][A-Za-z0-9_.]{0,99}(?:Error|Exception|Timeout)\b")
 _FULL = 0.9
 """From which fill on a queue counts as full: there is no time left to look."""
 
@@ -98,10 +99,10 @@ def _ailments(figures: Mapping[str, Any]) -> Iterator[str]:
 def _last_error(sink: Mapping[str, Any]) -> str | None:
     """Return the type of what a sink raised last: the first word of ``Type: message``; ``error`` if it has no type.
 
-    What is kept back by wrappers (a spool, say) only the sink itself tells.
+    What is kept back by wrappers (a spool, say) only the sink itself tells, in words with the type anywhere in them.
     """
     said = sink["last_error"] or sink["health"].get("last_error")
     if not said:
         return None
-    word = str(said).partition(":")[0]
-    return word if _TYPE.fullmatch(word) else "error"
+    found = _TYPE.match(str(said)) or _NAMED.search(str(said))
+    return found[0] if found else "error"

@@ -1,0 +1,42 @@
+"""What the console's figures say of a sink that fails."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from fapilog.fastapi import FastAPIBuilder
+from fapilog.sinks.memory import MemorySink
+from tests.asgi.debug.front import BEARER, MakeFront, ask
+
+pytestmark = pytest.mark.asyncio
+
+
+class Ailing(MemorySink):
+    """A sink that says what ails it."""
+
+    said = ""
+
+    def health(self) -> Mapping[str, Any]:
+        """Tell it."""
+        return {"status": "failing", "last_error": self.said}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ValueError: no", "ValueError"),
+        ("http://127.0.0.1:1: ConnectionRefusedError (Connection refused)", "ConnectionRefusedError"),
+        ("PostgreSQL refuses (asyncpg.UndefinedTableError, SQLSTATE 42P01)", "asyncpg.UndefinedTableError"),
+        ("http://127.0.0.1:1 answered 500: no room", "error"),
+        ("", None),
+    ],
+)
+async def test_the_last_error_is_the_name_of_a_type(front: MakeFront, said: str, told: str | None) -> None:
+    """Wherever in its text a sink has put it, and never a part of an address."""
+    sink = Ailing(name="ailing")
+    sink.said = said
+
+    figures = (await ask(front(builder=FastAPIBuilder().add_sink(sink)), headers=BEARER)).json()["sinks"]["ailing"]
+
+    assert (figures["last_error"], figures["health"]["last_error"]) == (told, said)
