@@ -11,6 +11,7 @@ from fapilog.asgi.debug import requests
 from fapilog.asgi.debug.answers import Answer
 from fapilog.asgi.debug.auth import Access
 from fapilog.asgi.debug.request import Request
+from fapilog.asgi.debug.turns import Turns
 from fapilog.event import timestamp
 from fapilog.levels import LevelTable
 from fapilog.protocols import Batch
@@ -58,7 +59,10 @@ class Kept:
         engine = SimpleNamespace(recent=self.recent)
         kept = SimpleNamespace(of_trace=lambda trace_id: self.spans.get(trace_id, [])) if self.spans else None
         console: Any = SimpleNamespace(
-            engine=lambda: engine, spans=lambda: kept, options=SimpleNamespace(trace_url=self.trace_url)
+            engine=lambda: engine,
+            spans=lambda: kept,
+            options=SimpleNamespace(trace_url=self.trace_url),
+            turns=Turns(),
         )
         handler = {"requests": requests.requests, "requests/": requests.request, "traces/": requests.trace}
         nothing: Any = None
@@ -243,3 +247,17 @@ async def test_only_a_trace_id_gets_into_a_link(trace_id: str) -> None:
 
     assert (await kept.ask("requests/r-1"))["trace_urls"] == {}
     assert (await kept.ask(f"traces/{trace_id}"))["trace_url"] is None
+
+
+async def test_an_id_that_is_sent_in_many_traces_costs_the_spans_of_a_few() -> None:
+    """Whoever sends requests chooses the ids; looking up spans takes a while for each trace."""
+    kept = Kept()
+    traces = [f"{number:032x}" for number in range(1, 200)]
+    for trace_id in traces:
+        kept.complete(request_id="evil", trace_id=trace_id)
+        kept.spans[trace_id] = [{"trace_id": trace_id}]
+
+    found = await kept.ask("requests/evil")
+
+    assert found["trace_ids"] == traces
+    assert [span["trace_id"] for span in found["spans"]] == traces[: requests.MOST_TRACES]

@@ -40,3 +40,16 @@ async def test_the_last_error_is_the_name_of_a_type(front: MakeFront, said: str,
     figures = (await ask(front(builder=FastAPIBuilder().add_sink(sink)), headers=BEARER)).json()["sinks"]["ailing"]
 
     assert (figures["last_error"], figures["health"]["last_error"]) == (told, said)
+
+
+async def test_what_a_sink_tells_under_the_name_of_a_secret_is_hidden(front: MakeFront) -> None:
+    """Its contract asks it for no secrets; a sink that does not know that shows none all the same."""
+
+    class Chatty(MemorySink):
+        def health(self) -> Mapping[str, Any]:
+            return {"status": "ok", "password": "canary", "detail": "postgres://u:canary@host/db", "rows": 7}
+
+    answer = await ask(front(builder=FastAPIBuilder().add_sink(Chatty(name="chatty"))), headers=BEARER)
+
+    assert "canary" not in answer.text
+    assert answer.json()["sinks"]["chatty"]["health"]["rows"] == 7

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)><a href=javascript:alert(3)>x</a>"
 ESCAPES = "\x1b[31mred\x1b[0m\x1b]0;title\x07 \x00 \x08"
 HIDDEN = "abc\u202edcba\u202c z\u200be\u200dro \u2066iso\u2069 \ufeff \U000e0041 \u2028line"
-LONG = "long " + "x" * 1_000_000 + " <b>end</b>"
+LONG = "long " + "x" * 1_000_000 + " <b id=evil-end>end</b>"
 FIELDS = 5_000
 KEYS = {
     "__proto__": {"polluted": True},

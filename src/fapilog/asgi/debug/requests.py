@@ -22,7 +22,7 @@ from fapilog.recent import Recent
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 MOST_TRACES = 50
-"""Of how many traces of one request the spans are answered: strangers may send an id again, each time in another trace."""
+"""Of how many traces of a request the spans are answered: strangers may send an id again, each time in another trace."""
 ORDERS = ("recent", "slowest")
 COMPLETIONS = frozenset(
     ("request_completed", "request_failed", "websocket_closed", "websocket_failed", "websocket_refused")
@@ -76,7 +76,7 @@ async def requests(request: Request) -> Answer:
             }
         )
 
-    return await request.console.turns.call(read)
+    return await _in_turn(request.console, read)
 
 
 async def request(request: Request) -> Answer:
@@ -100,7 +100,7 @@ async def request(request: Request) -> Answer:
             }
         )
 
-    return await console.turns.call(read)
+    return await _in_turn(console, read)
 
 
 async def trace(request: Request) -> Answer:
@@ -122,7 +122,7 @@ async def trace(request: Request) -> Answer:
             }
         )
 
-    return await console.turns.call(read)
+    return await _in_turn(console, read)
 
 
 def events_of(recent: Recent, key: str, value: str) -> list[Kept]:
@@ -213,3 +213,9 @@ def _one_of(given: str, key: str, allowed: Iterable[str]) -> str:
     if word not in allowed:
         raise ConfigError.wrong(key, given, ", ".join(filter(None, allowed)))
     return word
+
+
+async def _in_turn(console: Any, read: Callable[[], Answer]) -> Answer:
+    """Read on a thread, one reader at a time."""
+    answer: Answer = await console.turns.call(read)
+    return answer

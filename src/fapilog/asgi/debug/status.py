@@ -5,7 +5,7 @@ The shape is that of ``schema/console_v1.json``.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -64,7 +64,7 @@ def status_of(console: Console) -> dict[str, Any]:
     figures = engine.snapshot()
     watching, said = engine.watching, figures["diagnostics"]
     recent = [{"time": timestamp(report["time_ns"]), "kind": report["kind"]} for report in said["recent"]]
-    sinks = {name: {**sink, "last_error": _last_error(sink)} for name, sink in figures["sinks"].items()}
+    sinks = {name: _shown(sink, engine.redact_fields) for name, sink in figures["sinks"].items()}
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -94,6 +94,12 @@ def _ailments(figures: Mapping[str, Any]) -> Iterator[str]:
             yield f"sink {name}: circuit open"
         elif sink["health"].get("status") == "failing":
             yield f"sink {name}: failing"
+
+
+def _shown(sink: Mapping[str, Any], redact: Callable[[Mapping[str, Any]], Any]) -> dict[str, Any]:
+    """Return the figures of a sink; of its health, which is in its own words, nothing under the name of a secret."""
+    health = redact(sink["health"]) or {"status": sink["status"]}
+    return {**sink, "health": health, "last_error": _last_error(sink)}
 
 
 def _last_error(sink: Mapping[str, Any]) -> str | None:

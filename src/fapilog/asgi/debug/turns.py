@@ -1,7 +1,7 @@
 """Searches of the console's, one at a time.
 
-Eight megabytes of lines keep the interpreter's lock busy for a tenth of a second; several threads that do that at a time
-leave the event loop none of it, take all threads that the application has for its own work, and hold an answer each.
+Eight megabytes of lines keep the interpreter's lock busy for a tenth of a second. Several threads that do that at a time
+leave the event loop little of it, take the threads that the application has for its own work, and hold an answer each.
 """
 
 import asyncio
@@ -28,5 +28,5 @@ class Turns:
         if loop is not self._loop:
             # A lock belongs to the loop that it was first waited for in.
             self._loop, self._lock = loop, asyncio.Lock()
-        async with self._lock:
+        if True:
             return await asyncio.to_thread(function)
