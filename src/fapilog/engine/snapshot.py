@@ -14,6 +14,8 @@ from fapilog.engine.queue import EventQueue
 from fapilog.event import timestamp
 
 _NS = 1_000_000_000
+_STATUSES = ("ok", "failing", "closed")
+_CIRCUITS = ("closed", "open", "half-open")
 
 
 def snapshot_of(
@@ -83,12 +85,14 @@ def _wrapped(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics) -> dic
     """Return what a sink and its wrappers tell of themselves, without the secrets in it."""
     own = figures_of(sink)
     # A sink that tells nothing is judged by whether anything went wrong so far.
-    told = {"status": "failing" if row["last_error"] else "ok", **health_of(sink)}
+    judged = "failing" if row["last_error"] else "ok"
+    told = {"status": judged, **health_of(sink)}
     health = {name: diagnostics.scrubbed(value) if isinstance(value, str) else value for name, value in told.items()}
     spool = {"events": row["spooled"], "bytes": own["pending_bytes"]} if "pending_bytes" in own else None
     return {
-        "status": health["status"],
-        "circuit": health.get("circuit"),
+        # A sink of the user's may tell anything under these names; all of it is under ``health``.
+        "status": told["status"] if told["status"] in _STATUSES else judged,
+        "circuit": told["circuit"] if told.get("circuit") in _CIRCUITS else None,
         "retried": own.get("retries", 0),
         "spool": spool,
         "own": own,

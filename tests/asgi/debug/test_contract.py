@@ -40,10 +40,14 @@ class Failing:
 
     async def write(self, batch: Any) -> None:
         """Fail."""
-        raise SinkError("no")
+        raise SinkError("no", retryable=True)
 
     async def close(self) -> None:
         """Do nothing."""
+
+    def health(self) -> dict[str, Any]:
+        """Tell what the contract does not know."""
+        return {"status": "so-so", "circuit": 7, "since": float("nan"), "url": "\ud800", "more": None}
 
 
 def everything(folder: Path) -> FastAPI:
@@ -134,6 +138,8 @@ async def test_every_answer_is_as_documented(app: FastAPI) -> None:
             await asked(server, "GET", path)
             await asked(server, "HEAD", path)
             await asked(server, "GET", path, headers=PAGE)
+        answer = await server.get(f"{BASE}/health", headers=BEARER)
+        assert CONTRACT.hold(answer)["status"] == {200: "ok", 503: "failing"}[answer.status_code]
         found = await asked(server, "GET", f"{BASE}/requests?failed=1&order=slowest&limit=5&path=/orders")
         assert len(found["requests"]) == 1
         await asked(server, "GET", f"{BASE}/static/style.css")

@@ -22,7 +22,7 @@ from fapilog.recent import Recent
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 MOST_TRACES = 50
-"""Of how many traces of a request the spans are answered: strangers may send an id again, each time in another trace."""
+"""Of how many traces of a request spans are answered: strangers may send an id again and again, in other traces."""
 ORDERS = ("recent", "slowest")
 COMPLETIONS = frozenset(
     ("request_completed", "request_failed", "websocket_closed", "websocket_failed", "websocket_refused")

@@ -1,6 +1,6 @@
 """Searches of the console's, one at a time.
 
-Eight megabytes of lines keep the interpreter's lock busy for a tenth of a second. Several threads that do that at a time
+Eight megabytes of lines keep the interpreter's lock busy for a tenth of a second. Several threads that do so at a time
 leave the event loop little of it, take the threads that the application has for its own work, and hold an answer each.
 """
 
@@ -28,5 +28,5 @@ class Turns:
         if loop is not self._loop:
             # A lock belongs to the loop that it was first waited for in.
             self._loop, self._lock = loop, asyncio.Lock()
-        if True:
+        async with self._lock:
             return await asyncio.to_thread(function)

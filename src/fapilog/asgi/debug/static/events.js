@@ -16,6 +16,7 @@ const PAGE = 100; // members of an object that are shown at once
 const DEEPEST_CAUSE = 20;
 const ROW_FIELDS = 12;
 const ROW_TEXT = 300;
+const LOGGER_ROOM = 20;
 
 const inAddress = (id) => encodeURIComponent(String(id).toWellFormed());
 export const requestHash = (id) => `#/requests/${inAddress(id)}`;
@@ -26,6 +27,14 @@ export function text(value, limit = ROW_TEXT) {
   if (value === undefined || value === null) return "";
   const given = typeof value === "object" ? preview(value) : String(value);
   return given.length <= limit ? clean(given) : `${clean(given.slice(0, pieceEnd(given, 0, limit)))}…`;
+}
+
+/** A logger's name for a narrow column: of a long one the end, which tells it from its neighbours. */
+export function loggerName(value) {
+  const name = text(value, 80);
+  if (name.length <= LOGGER_ROOM) return name;
+  const end = name.slice(1 - LOGGER_ROOM);
+  return `…${end.slice(end.indexOf(".") + 1) || end}`;
 }
 
 /** Of a completion event what everybody wants to know: `GET /orders/{id} 200 12.3 ms`. */

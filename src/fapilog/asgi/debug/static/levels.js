@@ -40,7 +40,7 @@ class Levels {
       h(
         "section",
         { class: "panel" },
-        h("div", { class: "panel-head" }, h("h2", {}, "Louder requests"), h("span", { class: "muted" }, "Events below the level are taken for requests that match every condition given.")),
+        h("div", { class: "panel-head" }, h("h2", {}, "Louder requests"), h("span", { class: "muted" }, "Events of fapilog's loggers below their level are taken for requests that match every condition given.")),
         this.ruleList,
         this.ruleForm(),
         this.ruleSaid,

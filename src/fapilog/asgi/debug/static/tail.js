@@ -1,6 +1,6 @@
 // Tail: events as they come. The ring holds lines, a row is parsed when it is first seen, the rest never.
 
-import { eventDetail, fieldsLine, text } from "./events.js";
+import { eventDetail, fieldsLine, loggerName, text } from "./events.js";
 import { clean, fill, fmt, h, levelClass } from "./lib.js";
 import { Panel } from "./panel.js";
 import { MAX_EVENTS, parse, Ring, summary } from "./ring.js";
@@ -283,7 +283,7 @@ function written(line) {
   return {
     time: fmt.time(event.timestamp),
     level: text(event.level, 12),
-    logger: text(event.logger, 60),
+    logger: loggerName(event.logger),
     message: text(event.message, 300),
     fields: long ? `(${fmt.bytes(line.length)})` : fieldsLine(event),
     mark: levelClass(event.level),

@@ -1,6 +1,6 @@
 // One request or one trace: what it was, its spans and events in time, its events in order.
 
-import { ACCESS, copyButton, eventDetail, exceptionNode, fieldsLine, IDENTITY, members, requestHash, RESOURCE, text, traceHash } from "./events.js";
+import { ACCESS, IDENTITY, RESOURCE, copyButton, eventDetail, exceptionNode, fieldsLine, loggerName, members, requestHash, text, traceHash } from "./events.js";
 import { clean, fill, fmt, h, levelBadge } from "./lib.js";
 import { Panel } from "./panel.js";
 import { isWebSocket, methodOf, outcomeText, statusBadge } from "./requests.js";
@@ -139,9 +139,10 @@ class TraceView {
   }
 
   links() {
-    return this.urls.map((url) =>
-      h("a", { class: "button", href: url, target: "_blank", rel: "noopener noreferrer", "data-testid": "trace-backend" }, "Open in trace backend"),
-    );
+    return this.urls.map(([id, url]) => {
+      const what = this.urls.length > 1 ? `Open ${clean(String(id).slice(0, 8))} in trace backend` : "Open in trace backend";
+      return h("a", { class: "button", href: url, target: "_blank", rel: "noopener noreferrer", "data-testid": "trace-backend" }, what);
+    });
   }
 
   own(event) {
@@ -213,7 +214,7 @@ class TraceView {
       { type: "button", class: "event-line", "data-testid": "event-line", onclick: (click) => this.openEvent(event, click.detail === 0) },
       h("span", { class: "row-time" }, offset(at - this.range.zero)),
       levelBadge(event.level),
-      h("span", { class: "row-logger" }, text(event.logger, 80)),
+      h("span", { class: "row-logger" }, loggerName(event.logger)),
       h("span", { class: "row-text" }, h("span", { class: "row-message" }, text(event.message, 300)), h("span", { class: "row-fields" }, fieldsLine(event))),
     );
     if (!event.exception) return h("li", {}, line);
@@ -234,8 +235,8 @@ function ident(id, hash, caption = "") {
 
 /** Where the traces can be seen elsewhere: absolute http and https addresses only, whatever the template made. */
 function backends(data, id) {
-  const given = data.trace_urls && typeof data.trace_urls === "object" ? Object.values(data.trace_urls) : [data.trace_url];
-  return given.filter((url) => typeof url === "string" && /^https?:\/\/[^/]/i.test(url) && URL.canParse(url)).slice(0, 10);
+  const given = data.trace_urls && typeof data.trace_urls === "object" ? Object.entries(data.trace_urls) : [[id, data.trace_url]];
+  return given.filter(([, url]) => typeof url === "string" && /^https?:\/\/[^/]/i.test(url) && URL.canParse(url)).slice(0, 10);
 }
 
 /** The request as a bar, known from its completion event alone. */
