@@ -26,7 +26,7 @@ from fapilog.fastapi import FastAPIBuilder
 
 log = get_logger(__name__)
 settings = ShopSettings.from_environment()
-tracing = start_tracing()
+tracing = start_tracing(kept=settings.spans)
 
 
 @asynccontextmanager

@@ -15,11 +15,12 @@ PORT = 8000
 def main() -> None:
     """Serve until Ctrl-C or SIGTERM. ``SHOP_PORT`` and ``SHOP_DEBUG_TOKEN`` are taken if given.
 
-    With ``OTEL_EXPORTER_OTLP_ENDPOINT`` logs and spans are exported, too.
+    With ``OTEL_EXPORTER_OTLP_ENDPOINT`` logs and spans are exported, too; without it the console has the spans.
     """
     port = int(os.environ.get("SHOP_PORT") or PORT)
     given = os.environ.get("SHOP_DEBUG_TOKEN")
     token = os.environ["SHOP_DEBUG_TOKEN"] = given or secrets.token_urlsafe(24)
+    os.environ.setdefault("SHOP_SPANS", "on")
     base = f"http://127.0.0.1:{port}"
     shown = "what SHOP_DEBUG_TOKEN says" if given else token
     sys.stderr.write(

@@ -18,6 +18,7 @@ class ShopSettings:
         log_file: A JSON file beside stdout, and one for errors beside that; default none.
         debug_token: Guards ``/debug/logging``; default generated at start and printed to stderr.
         trace_url: Where a trace can be looked at, with ``{trace_id}`` in it: the console links there; default nowhere.
+        spans: Whether spans are made also where no collector is named, to be looked at in the console; default not.
         report_folder: Where each worker leaves its drain result; default nowhere.
     """
 
@@ -26,6 +27,7 @@ class ShopSettings:
     log_file: Path | None
     debug_token: str | None
     trace_url: str | None
+    spans: bool
     report_folder: Path | None
 
     @classmethod
@@ -37,6 +39,7 @@ class ShopSettings:
             log_file=_path("SHOP_LOG_FILE"),
             debug_token=os.environ.get("SHOP_DEBUG_TOKEN") or None,
             trace_url=os.environ.get("SHOP_TRACE_URL") or None,
+            spans=os.environ.get("SHOP_SPANS") == "on",
             report_folder=_path("SHOP_REPORT_FOLDER"),
         )
 

@@ -21,9 +21,12 @@ def exports() -> bool:
     return bool(os.environ.get(ENDPOINT))
 
 
-def start_tracing() -> Tracing | None:
-    """Make the process's tracer provider, which exports spans over OTLP; None if no collector is named."""
-    if not exports():
+def start_tracing(*, kept: bool) -> Tracing | None:
+    """Make the process's tracer provider, which exports spans over OTLP if a collector is named; None for no spans.
+
+    ``kept`` asks for spans without a collector, too: the console keeps the last ones.
+    """
+    if not (exports() or kept):
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - optional
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
@@ -32,6 +35,7 @@ def start_tracing() -> Tracing | None:
 
     # The shop ends it itself: a server that was stopped by a signal does not run what is registered for the exit.
     provider = TracerProvider(resource=Resource.create(SERVICE), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    if exports():
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     return provider

@@ -239,6 +239,10 @@ def test_serve_prints_a_link_that_works(tmp_path: Path) -> None:
         page = server.client.get(link, headers={"Accept": "text/html"})
         response = server.client.get("/debug/logging")
         changed = server.client.put("/debug/logging/levels", json={}, headers={"Authorization": f"Bearer {token}"})
+        server.client.get("/api/products", headers={"X-Request-ID": "browsing"})
+        known = "/debug/logging/requests/browsing"
+        server.wait_for(lambda: bool(server.client.get(known).json().get("spans")), "no spans of this request")
+        request = server.client.get(known).json()
         server.client.cookies.clear()
         again = server.client.get(link, headers={"Accept": "text/html"})
         stopped = server.stop()
@@ -246,6 +250,7 @@ def test_serve_prints_a_link_that_works(tmp_path: Path) -> None:
     assert (page.status_code, response.status_code, again.status_code) == (200, 200, 401)
     assert page.headers["content-type"].startswith("text/html")
     assert response.json()["state"] == "running"
+    assert [span["kind"] for span in request["spans"] if span["parent_span_id"] is None] == ["SERVER"]
     assert changed.status_code == 400  # let in, and told that it says nothing
     assert stopped.status in ENDED_BY_SIGTERM
     assert link.partition("=")[2] not in stopped.stdout

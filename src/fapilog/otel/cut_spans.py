@@ -70,29 +70,33 @@ def small(span: Any) -> tuple[int, Any] | None:
     """Return the trace id of a span and the span; None if it may have too much text, which :func:`held` looks into.
 
     Nearly every span has little: this is for the request that waits. It reads what the SDK keeps behind its properties,
-    which copy: 0.7 µs for a dozen attributes instead of 1.5.
+    which copy: 1 µs for a dozen attributes instead of 2.5, where the span has cost the SDK 24.
 
     Raises:
         AttributeError, TypeError: If the SDK has it otherwise; :func:`held` does without.
     """
-    room = MOST_TEXT - len(span._name)  # noqa: SLF001 - as said above, here and below
-    attributes = span._attributes._dict  # noqa: SLF001
-    room -= len("".join(attributes))
+    # ruff: noqa: SLF001 - as said above
+    attributes = span._attributes._dict
+    room = MOST_TEXT - len(span._name) - len("".join(attributes))
+    smallest, largest = _SMALLEST, _LARGEST
     for value in attributes.values():
         kind = type(value)
         if kind is str:
             room -= len(value)
-        elif kind not in _SMALL and not (kind is int and _SMALLEST < value < _LARGEST):
+        elif kind is int:
+            if not smallest < value < largest:
+                return None
+        elif kind not in _SMALL:
             return None
-    if room <= 0 or span._events or span._links or len(attributes) > _MOST_ATTRIBUTES:  # noqa: SLF001
+    if room <= 0 or span._events or span._links or span._status.description or len(attributes) > _MOST_ATTRIBUTES:
         return None
-    return None if span.status.description else (span.context.trace_id, span)
+    return span._context.trace_id, span
 
 
 def held(span: Any) -> tuple[int, Any]:
     """Return the trace id of a span, and the span or what is to be held of it if it has much text.
 
-    Costs 2 µs for a span that stays as it is; for one that is cut much less than it took to make it.
+    Costs 2.5 µs for a span that stays as it is; for one that is cut much less than it took to make it.
     """
     description = span.status.description
     room = MOST_TEXT - len(span.name) - (0 if description is None else len(description))

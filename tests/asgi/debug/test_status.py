@@ -53,3 +53,11 @@ async def test_what_a_sink_tells_under_the_name_of_a_secret_is_hidden(front: Mak
 
     assert "canary" not in answer.text
     assert answer.json()["sinks"]["chatty"]["health"]["rows"] == 7
+
+
+async def test_the_description_says_the_paths_of_here(front: MakeFront) -> None:
+    """Whoever takes it to a tool asks where the console stands."""
+    answer = await ask(front(path="/ops/log"), path="/api/ops/log/openapi.json", root_path="/api", headers=BEARER)
+
+    assert {"/api/ops/log", "/api/ops/log/levels"} <= set(answer.json()["paths"])
+    assert "/debug/logging" not in str(list(answer.json()["paths"]))

@@ -57,10 +57,10 @@ class Shop(Server):
             pool.submit(lambda: asyncio.run(_visit(self.base, visits))).result()
 
 
-def shop(folder: Path, **variables: str) -> Shop:
+def shop(folder: Path, *, port: int | None = None, **variables: str) -> Shop:
     """Return the shop, not started; ``variables`` are environment variables."""
     env = {"SHOP_DATABASE": str(folder / "shop.sqlite3"), "SHOP_DEBUG_TOKEN": TOKEN, **variables}
-    return Shop(folder, "example_app.main:app", "--app-dir", str(ROOT), env=env)
+    return Shop(folder, "example_app.main:app", "--app-dir", str(ROOT), env=env, port=port)
 
 
 @contextmanager

@@ -42,7 +42,9 @@ def test_a_level_is_raised_for_a_while(console: Watched, traced: Shop) -> None:
     console.at("new-ttl").evaluate(SHORT)
     console.at("level-submit").click()
     give_token(console)
-    changed = console.at("levels").get_by_role("row").filter(has=console.at("change-example_app")).filter(has_text="DEBUG")
+    changed = (
+        console.at("levels").get_by_role("row").filter(has=console.at("change-example_app")).filter(has_text="DEBUG")
+    )
     expect(changed).to_contain_text(re.compile(r"0:0[0-3]"))
     traced.order("loud")
     expect(seen.filter(has_text=RECEIVED).first).to_be_visible()
@@ -74,7 +76,12 @@ def test_a_change_needs_the_token(console: Watched, traced: Shop) -> None:
 
     console.at("level-submit").click()
     give_token(console)
-    changed = console.at("levels").get_by_role("row").filter(has=console.at("change-example_app.store")).filter(has_text="DEBUG")
+    changed = (
+        console.at("levels")
+        .get_by_role("row")
+        .filter(has=console.at("change-example_app.store"))
+        .filter(has_text="DEBUG")
+    )
     expect(changed).to_contain_text(re.compile("10:00|9:5"))
     assert TOKEN not in console.page.content()
     console.at("reset-example_app.store").click()

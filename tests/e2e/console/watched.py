@@ -1,9 +1,7 @@
 """A page of the console in Chromium, with everything noted that should not happen while it is open."""
 
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,7 +70,9 @@ class Watched:
     def go(self, view: str) -> Page:
         """Go to a view by its address, ``tail?level=ERROR`` for example."""
         self.page.evaluate("hash => { location.hash = hash }", f"#/{view}")
-        expect(self.page.locator(f"main[data-view={'requests' if view.startswith('traces') else view_name(view)}]")).to_be_visible()
+        expect(
+            self.page.locator(f"main[data-view={'requests' if view.startswith('traces') else view_name(view)}]")
+        ).to_be_visible()
         return self.page
 
     # ---- what is there ---------------------------------------------------------------------------------------------
@@ -96,11 +96,6 @@ class Watched:
     def longest_task(self) -> float:
         """Return the milliseconds of the longest task since the page was opened; 0 if none was longer than 50."""
         return float(self.page.evaluate("Math.max(0, ...window.observed)"))
-
-    def shoot(self, name: str) -> None:
-        """Take a picture of the page as it is."""
-        # Not by Playwright's own way to the disk, which leaves a thread behind.
-        Path(os.environ.get("FAPILOG_SCREENSHOTS") or "/tmp/helper-I", f"{name}.png").write_bytes(self.page.screenshot())
 
     # ---- what should not happen ------------------------------------------------------------------------------------
 

@@ -196,8 +196,9 @@ def _as_they_are(kept: Iterable[Kept]) -> list[orjson.Fragment]:
 
 
 def _spans(console: Any, trace_id: str) -> list[dict[str, Any]]:
+    """Return the spans of a trace, redacted by the console's own engine: another one may be the process's default."""
     spans = console.spans()
-    return [] if spans is None else list(spans.of_trace(trace_id))
+    return [] if spans is None else list(spans.of_trace(trace_id, console.engine().redact_fields))
 
 
 def _trace_url(console: Any, trace_id: str) -> str | None:

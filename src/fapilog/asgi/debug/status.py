@@ -13,11 +13,14 @@ from fapilog._version import __version__
 from fapilog.asgi.debug.answers import JSON, Answer, as_json, refuse
 from fapilog.asgi.debug.console import Console
 from fapilog.asgi.debug.metrics import MISSING, exposition
+from fapilog.asgi.debug.page import base_of
 from fapilog.asgi.debug.request import Request
+from fapilog.edge_options import DEBUG_PATH
 from fapilog.event import timestamp
 
 _TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}(?=: |$)")
 _NAMED = re.compile(r"\b[A-Za-z_][A-Za-z0-9_.]{0,99}(?:Error|Exception|Timeout)\b")
+_DESCRIBED = f'"{DEBUG_PATH}'.encode("ascii")
 _FULL = 0.9
 """From which fill on a queue counts as full: there is no time left to look."""
 
@@ -49,9 +52,11 @@ async def metrics(request: Request) -> Answer:
     return Answer(200, written.text, written.content_type.encode("ascii"))
 
 
-async def openapi(_: Request) -> Answer:
-    """Answer the description of all of this."""
-    return Answer(200, (files("fapilog") / "schema" / "console_v1.json").read_bytes(), JSON)
+async def openapi(request: Request) -> Answer:
+    """Answer the description of all of this, with the paths as they are asked for here."""
+    described = (files("fapilog") / "schema" / "console_v1.json").read_bytes()
+    base = base_of(request.scope.get("root_path", ""), request.console.options.path)
+    return Answer(200, described.replace(_DESCRIBED, b'"' + base.encode("ascii")), JSON)
 
 
 def status_of(console: Console) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""Pictures of every view, in light and dark, wide and narrow, while customers come and go.
+
+They are kept in the folder that `FAPILOG_SCREENSHOTS` names, or with pytest's other temporary files. With
+`FAPILOG_PICTURES` the best of them are written to that folder, after a minute of traffic instead of a few seconds::
+
+    FAPILOG_PICTURES=docs/images pytest tests/e2e/console/test_screenshots.py
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.console.conftest import Opened
+from tests.e2e.console.customers import customers
+from tests.e2e.console.places import Shop, traced_shop
+from tests.e2e.console.test_levels import give_token
+from tests.e2e.console.watched import Watched
+
+BEST = {
+    "overview-light",
+    "overview-dark",
+    "tail-dark",
+    "requests-light",
+    "trace-light",
+    "failure-dark",
+    "levels-light",
+    "overview-dark-narrow",
+    "trace-light-narrow",
+}
+SIZES = {"": {"width": 1280, "height": 800}, "-narrow": {"width": 400, "height": 800}}
+SECONDS = 80 if "FAPILOG_PICTURES" in os.environ else 6
+MOST_BYTES = 250_000
+ORDER = {"email": "ada@example.org", "items": [{"product_id": 5, "quantity": 1}, {"product_id": 4, "quantity": 2}]}
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with traced_shop(tmp_path_factory.mktemp("busy")) as shop, customers(shop):
+        yield shop
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("FAPILOG_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def keep(page: Page, folder: Path, name: str) -> None:
+    """Write a picture; by Playwright's own way to the disk a thread would be left behind."""
+    picture = page.screenshot(animations="disabled")
+    assert picture.startswith(b"\x89PNG")
+    (folder / f"console-{name}.png").write_bytes(picture)
+    if "FAPILOG_PICTURES" in os.environ and name in BEST:
+        assert len(picture) < MOST_BYTES
+        Path(os.environ["FAPILOG_PICTURES"], f"console-{name}.png").write_bytes(picture)
+
+
+def turn_up(console: Watched) -> None:
+    """Make something to see in the levels: one for ten minutes, one for half an hour, a rule."""
+    console.go("levels")
+    for name, minutes in (("example_app.routes.orders", "10"), ("example_app.store", "30")):
+        console.at("new-logger").fill(name)
+        console.at("level-of-logger").select_option("DEBUG")
+        console.at("new-ttl").select_option(minutes)
+        console.at("level-submit").click()
+        if console.at("token-dialog").count():
+            give_token(console)
+        expect(console.at(f"reset-{name}")).to_be_visible()
+    console.at("rule-path").fill("/api/reports/*")
+    console.at("rule-user").fill("grace")
+    console.at("rule-submit").click()
+    expect(console.at("louder")).to_contain_text("/api/reports/*")
+
+
+def show(console: Watched, view: str) -> None:
+    """Go to what is in a picture, and wait until it is there."""
+    page = console.page
+    if view == "overview":
+        console.go(view)
+        expect(console.at("sink-otlp")).to_contain_text("ok")
+        expect(page.locator("canvas")).to_have_count(4)
+    elif view == "tail":
+        console.go(view)
+        rows = console.at("tail-row").filter(visible=True)
+        expect(rows.filter(has_text="Receipt sent").last).to_be_visible()
+        console.at("tail-pause").click()
+        if page.viewport_size["width"] > 1000:
+            rows.filter(has_text="Order placed").last.click()
+            expect(console.at("event-detail")).to_be_visible()
+    elif view == "requests":
+        console.go(view)
+        expect(console.at("request-row").nth(12)).to_be_visible()
+    elif view == "trace":
+        console.go("requests/the-last-tin")
+        expect(console.at("span-row").first).to_be_visible()
+    elif view == "failure":
+        console.go("requests?show=failed")
+        console.at("request-row").filter(has_text="ZeroDivisionError").first.click()
+        expect(console.at("exception").first).to_be_visible()
+    else:
+        console.go(view)
+        expect(console.at("reset-example_app.store")).to_be_visible()
+    page.wait_for_timeout(400)  # the charts follow the size
+
+
+@pytest.mark.timeout(240)
+def test_pictures(busy: Shop, opened: Opened, folder: Path) -> None:
+    """Each view has a picture of its own in every size and colour, none without something to see."""
+    busy.fail("a-day-without-orders")
+    wall = opened(busy.base)
+    wall.enter()
+    turn_up(wall)
+    wall.go("overview")
+    for _ in range(SECONDS):
+        wall.page.wait_for_timeout(1000)
+    busy.send("POST", "/api/orders", "the-last-tin", json=ORDER, headers={"X-Customer": "ada"})
+    for scheme in ("light", "dark"):
+        wall.page.emulate_media(color_scheme=scheme)
+        for size, viewport in SIZES.items():
+            wall.page.set_viewport_size(viewport)
+            for view in ("overview", "tail", "requests", "trace", "failure", "levels"):
+                show(wall, view)
+                keep(wall.page, folder, f"{view}-{scheme}{size}")
+    pictures = sorted(folder.glob("console-*.png"))
+    assert len(pictures) >= 24
+    assert len({picture.read_bytes() for picture in pictures}) == len(pictures)
