@@ -177,13 +177,35 @@ def test_a_server_that_ends_by_itself(folder: Path) -> None:
     assert json.loads(told[-1].data)["reason"] == "shutdown"
 
 
+def ask(client: socket.socket) -> None:
+    """Begin a tail by hand, to read it when one likes."""
+    lines = [f"GET {TAIL} HTTP/1.1", "Host: localhost", "Authorization: Bearer s3cret", "Connection: close"]
+    client.sendall("\r\n".join([*lines, "", ""]).encode())
+    assert client.recv(1)
+
+
+def test_a_client_that_does_not_read_does_not_hold_up_the_end_either(folder: Path) -> None:
+    """Who takes nothing is not waited for when the server is to stop."""
+    with (
+        serve(folder, app="flooded") as server,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as client,
+    ):
+        ask(client)
+        while figures_of(server)["recent"]["oldest_number"] < MORE_THAN_SOCKETS_HOLD:
+            assert server.client.get("/50/20000").status_code == 200
+        began = time.monotonic()
+        stopped = server.stop()
+        took = time.monotonic() - began
+
+    assert took < 2 * SECONDS_TO_END
+    assert "Traceback" not in stopped.stdout + stopped.stderr
+
+
 def test_a_client_that_does_not_read_costs_no_memory_and_is_cut_off(folder: Path) -> None:
     """What the ring has moved on over is counted, told and gone; the application goes on meanwhile."""
     with serve(folder, app="flooded") as server:
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as client:
-            lines = [f"GET {TAIL} HTTP/1.1", "Host: localhost", "Authorization: Bearer s3cret", "Connection: close"]
-            client.sendall("\r\n".join([*lines, "", ""]).encode())
-            assert client.recv(1)
+            ask(client)
             began = time.monotonic()
             while (
                 figures_of(server)["recent"]["oldest_number"] < MORE_THAN_SOCKETS_HOLD

@@ -201,7 +201,7 @@ class _Tail:
     async def _start(self, last: int) -> dict[str, Any] | None:
         """Send the headers and what is kept already."""
         start = {"type": "http.response.start", "status": 200, "headers": list(_HEADERS), "trailers": False}
-        await asyncio.wait_for(self._request.send(start), self._tails.send_seconds)
+        await self._send(start)
         await self._put(_HELLO)
         header = self._request.header(b"last-event-id")
         if header is not None:
@@ -221,7 +221,7 @@ class _Tail:
         while True:
             if self._gone.done():
                 return {}
-            if self._tails.closings != self._closings or self._server.is_stopping():
+            if self._is_stopping():
                 return _end(SHUTDOWN)
             if self._tails.clock.monotonic() - self._began >= RENEW_SECONDS:
                 return _end(RENEW)
@@ -267,9 +267,28 @@ class _Tail:
         return f"{self._recent.boot}-{self._cursor - 1}".encode()
 
     async def _put(self, body: bytes, *, more: bool = True) -> None:
-        message = {"type": "http.response.body", "body": body, "more_body": more}
-        await asyncio.wait_for(self._request.send(message), self._tails.send_seconds)
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
         self._sent_at = self._tails.clock.monotonic()
+
+    async def _send(self, message: Any) -> None:
+        """Hand a message to the server.
+
+        Raises:
+            TimeoutError: If the client does not take what it was sent before, in time or before the server stops.
+        """
+        sending = asyncio.ensure_future(self._request.send(message))
+        left = self._tails.send_seconds
+        try:
+            while not (await asyncio.wait({sending}, timeout=min(left, LOOK_SECONDS)))[0]:
+                left -= LOOK_SECONDS
+                if left <= 0 or self._is_stopping():
+                    raise TimeoutError
+        finally:
+            sending.cancel()
+        await sending
+
+    def _is_stopping(self) -> bool:
+        return self._tails.closings != self._closings or self._server.is_stopping()
 
 
 def _message(event: bytes, last_id: bytes | None, data: bytes) -> bytes:
