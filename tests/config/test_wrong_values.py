@@ -124,6 +124,10 @@ def test_a_misspelt_setting(line: Any) -> None:
         (lambda: Settings(queue=5), "Settings(queue): 5 "),
         (lambda: Settings(queue=None), "Settings(queue): None "),
         (lambda: Settings(file={"max_bytes": 5}), "Settings(file.path): is not set"),
+        (
+            lambda: Settings(flight_recorder={"on": "slow"}),
+            "Settings(flight_recorder.on): a value of type str cannot be used; allowed: a list of texts, not one text",
+        ),
     ],
 )
 def test_wrong_values_that_once_said_something_else(wrong: Any, said: str) -> None:

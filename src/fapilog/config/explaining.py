@@ -17,6 +17,8 @@ from fapilog.config.options import Options, merge, missing
 from fapilog.errors import ConfigError
 
 _OPTION = re.compile(r"\(\*{0,2}(\w+)\)")
+_ALLOWED = {"sequence_str": "a list of texts, not one text"}
+"""What is allowed where pydantic says what is not, by the type of its error."""
 
 
 def explain(error: ValidationError, said: Said, parts: Mapping[str, type]) -> ConfigError:
@@ -96,4 +98,5 @@ def _told(
         named = _OPTION.search(error.where)
         if option is None or (named and named[1] == option):
             return error.at(place)
-    return ConfigError.hidden(place, given, str(refusal.get("msg", "what the table of options says")))
+    said = str(refusal.get("msg", "what the table of options says"))
+    return ConfigError.hidden(place, given, _ALLOWED.get(str(refusal.get("type")), said))

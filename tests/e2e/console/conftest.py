@@ -1,7 +1,6 @@
-"""Chromium, once for each file of tests, and a page for each test, that fails it for anything that should not happen."""
+"""Chromium, once for each file of tests, and a page for each test that fails it for what should not happen."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,9 +50,3 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def console(opened: Opened, traced: Shop) -> Watched:
     """Return a page that has not gone anywhere yet."""
     return opened(traced.base)
-
-
-@pytest.fixture(scope="session")
-def root() -> Path:
-    """Return where the tree is."""
-    return Path(__file__).parents[3]

@@ -1,12 +1,13 @@
-"""An application that logs what nobody should show as it is: run by uvicorn, for `test_hostile.py` and `test_load.py`."""
+"""An application that logs what nobody should show as it is, and very much of it; uvicorn runs it."""
 
 import asyncio
 import time
 from typing import Any
 
+from fastapi import FastAPI
+
 from fapilog import get_logger
 from fapilog.fastapi import FastAPIBuilder
-from fastapi import FastAPI
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)><a href=javascript:alert(3)>x</a>"
 ESCAPES = "\x1b[31mred\x1b[0m\x1b]0;title\x07 \x00 \x08"
@@ -31,7 +32,7 @@ flood: set[asyncio.Task[None]] = set()
 
 
 def nested(depth: int) -> dict[str, Any]:
-    """Return an object in an object in an object …"""
+    """Return an object in an object in an object, and so on."""
     value: dict[str, Any] = {"bottom": MARKUP}
     for _ in range(depth):
         value = {"deeper": value}

@@ -17,7 +17,7 @@ def sign_in(page: Page, token: str) -> None:
 
 
 def test_a_link_opens_once(console: Watched, opened: Opened, traced: Shop) -> None:
-    """A one-time link opens the page and leaves no ticket in the address; opened again elsewhere it asks for the token."""
+    """A one-time link opens the page and leaves no ticket in the address; elsewhere it then asks for the token."""
     link = console.link()
     console.page.goto(link)
     console.see("state", "running")

@@ -1,17 +1,24 @@
 """For everybody: by keyboard alone, on a narrow screen, in light and dark, and for those who listen."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.console.conftest import Opened
 from tests.e2e.console.places import Shop
-from tests.e2e.console.watched import Watched
 from tests.e2e.console.test_levels import give_token
+from tests.e2e.console.watched import Watched
 
 VIEWS = ("overview", "tail", "requests", "requests/reach", "levels")
 NARROW = {"viewport": {"width": 400, "height": 800}}
+CONTRASTS = Path(__file__).with_name("contrasts.js").read_text("utf-8")
+UNNAMED = Path(__file__).with_name("unnamed.js").read_text("utf-8")
+OUTSIDE = """() => [...document.querySelectorAll("main button, main input, main select, nav a")]
+  .filter((node) => node.checkVisibility() && !node.closest(".table-box"))
+  .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
+  .map((node) => node.textContent)"""
 READABLE = 4.5  # WCAG 2.2, 1.4.3
 FOCUSED = """() => {
   const node = document.activeElement;
@@ -22,56 +29,6 @@ FOCUSED = """() => {
     beyond: node === document.body,  // past the last control, where the browser's own begin
     visible: (outlineStyle !== "none" && parseFloat(outlineWidth) >= 1) || boxShadow !== "none",
   };
-}"""
-# All text that is seen, with the contrast to what is behind it.
-CONTRASTS = """() => {
-  const parse = (text) => {
-    const found = text.match(/[\\d.]+/g).map(Number);
-    const scale = text.startsWith("color(") ? 255 : 1;
-    return [...found.slice(0, 3).map((part) => part * scale), found[3] ?? 1];
-  };
-  const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
-  const light = (color) => {
-    const [r, g, b] = color.slice(0, 3).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (node) => {
-    const layers = [];
-    for (let each = node; each; each = each.parentElement) layers.push(parse(getComputedStyle(each).backgroundColor));
-    const canvas = getComputedStyle(document.documentElement).colorScheme === "dark" ? [18, 18, 18, 1] : [255, 255, 255, 1];
-    return layers.reverse().reduce((below, layer) => over(layer, below), canvas);
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    const words = walker.currentNode.data.trim();
-    if (!words || node.closest("svg, [disabled], [hidden], .visually-hidden, .skip, option, noscript, script, style")) continue;
-    if (!node.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
-    const back = behind(node);
-    const [one, two] = [light(over(parse(getComputedStyle(node).color), back)), light(back)].sort((a, b) => b - a);
-    found.push([(one + 0.05) / (two + 0.05), words.slice(0, 40)]);
-  }
-  return found;
-}"""
-# Controls without a name, ids that occur twice, images without words, headings that are missing.
-UNNAMED = """() => {
-  const trouble = [];
-  const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
-  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) trouble.push(`twice: #${id}`);
-  for (const node of document.querySelectorAll("input, select, textarea")) {
-    if (!node.labels.length && !node.ariaLabel && !node.getAttribute("aria-labelledby")) trouble.push(`no label: ${node.outerHTML}`);
-  }
-  for (const node of document.querySelectorAll("button, a[href], summary, [role=img], [role=listbox], [role=tree], [role=region], [role=group]")) {
-    if (!node.textContent.trim() && !node.ariaLabel || (/^(img|listbox|tree|region|group)$/.test(node.role) && !node.ariaLabel && !node.getAttribute("aria-labelledby"))) {
-      trouble.push(`no name: ${node.outerHTML.slice(0, 200)}`);
-    }
-  }
-  for (const node of document.querySelectorAll("table th:not([scope])")) trouble.push(`no scope: ${node.textContent}`);
-  for (const node of document.querySelectorAll("[tabindex]")) if (node.tabIndex > 0) trouble.push(`tabindex: ${node.outerHTML.slice(0, 100)}`);
-  if (document.querySelectorAll("main").length !== 1) trouble.push("not one main");
-  if (!document.documentElement.lang || !document.title) trouble.push("no language or title");
-  return trouble;
 }"""
 
 
@@ -177,11 +134,7 @@ def test_on_a_narrow_screen(opened: Opened, traced: Shop) -> None:
         page.wait_for_timeout(100)  # the charts are drawn when they have been measured
         if page.evaluate("document.scrollingElement.scrollWidth > innerWidth"):
             wide.append(view)
-        outside = page.evaluate(
-            "[...document.querySelectorAll('main button, main input, main select, nav a')].filter((node) => node.checkVisibility()"
-            " && !node.closest('.table-box') && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.textContent)"
-        )
-        assert outside == [], view
+        assert page.evaluate(OUTSIDE) == [], view
     assert wide == []
     settled(console, "tail")
     console.at("tail-row").filter(visible=True).last.click()

@@ -31,7 +31,7 @@ BEST = {
     "trace-light-narrow",
 }
 SIZES = {"": {"width": 1280, "height": 800}, "-narrow": {"width": 400, "height": 800}}
-SECONDS = 80 if "FAPILOG_PICTURES" in os.environ else 6
+SECONDS = 80 if "FAPILOG_PICTURES" in os.environ else 4
 MOST_BYTES = 250_000
 ORDER = {"email": "ada@example.org", "items": [{"product_id": 5, "quantity": 1}, {"product_id": 4, "quantity": 2}]}
 
@@ -79,6 +79,7 @@ def turn_up(console: Watched) -> None:
 def show(console: Watched, view: str) -> None:
     """Go to what is in a picture, and wait until it is there."""
     page = console.page
+    page.mouse.move(0, 0)
     if view == "overview":
         console.go(view)
         expect(console.at("sink-otlp")).to_contain_text("ok")
@@ -104,7 +105,7 @@ def show(console: Watched, view: str) -> None:
     else:
         console.go(view)
         expect(console.at("reset-example_app.store")).to_be_visible()
-    page.wait_for_timeout(400)  # the charts follow the size
+    page.wait_for_timeout(250)  # the charts follow the size
 
 
 @pytest.mark.timeout(240)

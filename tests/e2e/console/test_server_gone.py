@@ -42,7 +42,7 @@ def test_the_server_stops_and_comes_back(opened: Opened, tmp_path: Path) -> None
         server.stop()
         took = time.monotonic() - begin
         port = server.port
-    print(f"\nSIGTERM with the page open: ended after {took:.2f} s")
+    print(f"\nSIGTERM with the page open: ended after {took:.2f} s")  # noqa: T201 - for whoever runs it with -s
     assert took < PROMPT_SECONDS
     expect(console.at("banner")).to_contain_text("not reachable")
     expect(console.at("tail-state")).to_contain_text("reconnecting")

@@ -40,7 +40,7 @@ def test_events_arrive(console: Watched, traced: Shop) -> None:
 
 
 def test_filters(console: Watched, traced: Shop) -> None:
-    """Level, logger, text and request id each leave what matches, of the past and of what comes; they are in the address."""
+    """Level, logger, text, request id leave what matches, of the past and of what comes, and are in the address."""
     traced.order("seen-before")
     watch(console)
     sift(console, "request_id", "seen-before")

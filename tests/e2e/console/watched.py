@@ -13,8 +13,7 @@ TOKEN = "open-sesame-0123456789"
 PATH = "/debug/logging"
 PATIENCE_MS = 20_000
 LET_GO = "net::ERR_ABORTED"  # what Chromium calls a request that the page itself has ended
-# Reported to the console, where everything is listened to: violations of the Content-Security-Policy, the address bar as
-# the page's scripts leave it, and how long the page was busy at a stretch.
+# Violations of the Content-Security-Policy go to the console, where everything is listened to; long tasks are kept.
 OBSERVE = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
