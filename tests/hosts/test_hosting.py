@@ -338,8 +338,10 @@ async def test_where_there_is_a_debug_route(
     async with running(application(builder.add_sink(log.sink))) as server:
         answer = await server.get("/debug/logging")
 
+    told = capsys.readouterr().err
     assert answer.status_code == status
-    assert ("/debug/logging?once=" in capsys.readouterr().err) == (status == 401 and token is None)
+    assert ("/debug/logging?once=" in told) == (status == 401 and token is None)
+    assert ("off under production" in told) == (asked and status == 404)
 
 
 @pytest.mark.asyncio

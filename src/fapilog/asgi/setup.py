@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from fapilog import _runtime
+from fapilog.asgi.debug.link import tell
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.headers import HeaderReader
 from fapilog.asgi.routes import RouteOf, route_of
@@ -35,9 +36,15 @@ def check_levels(options: Any) -> None:
 
 
 def debug_route(options: Any) -> DebugOptions | None:
-    """Return where the debug route stands, or None; in production there is none without a token or an own guard."""
+    """Return where the debug route stands, or None; in production there is none without a token or an own guard.
+
+    Whoever has asked for one there is told why it is not there: no preset for production brings one.
+    """
     asked, allow = options.debug_route, options.debug_allow
-    if asked is None or (asked.token is None and allow is None and options.preset in _ONLY_WITH_TOKEN):
+    if asked is None:
+        return None
+    if asked.token is None and allow is None and options.preset in _ONLY_WITH_TOKEN:
+        tell(f"fapilog: debug route: off under {options.preset} without a token: with_debug_route(token=…)")
         return None
     return DebugOptions.of(asked, allow)
 

@@ -7,6 +7,8 @@ import pytest
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.routes import DebugRoute
 from fapilog.errors import ConfigError
+from fapilog.fastapi import FastAPIBuilder
+from fapilog.sinks.memory import MemorySink
 from tests.asgi.debug.front import BEARER, PATH, MakeFront, ask
 
 BELOW = ("", "/health", "/history", "/levels", "/louder", "/metrics", "/openapi.json", "/requests", "/requests/x",
@@ -188,3 +190,15 @@ async def test_the_link_is_told_with_the_first_scope_and_once(
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("=")[0] for line in lines if "once" in line] == ["fapilog: debug route: /debug/logging?once"]
     assert "s3cret" not in str(lines)
+
+
+async def test_a_refused_try_is_told_whatever_the_levels_are(front: MakeFront) -> None:
+    """Whoever has turned everything down, for a while or for good, still hears of who tries the door."""
+    sink = MemorySink(name="told")
+    app = front(builder=FastAPIBuilder().with_level("CRITICAL").add_sink(sink))
+
+    await ask(app, headers={"authorization": "Bearer wrong"})
+    await app.console.engine().flush_async(5)
+
+    (event,) = sink.events
+    assert (event["level"], event["logger"], event["message"]) == ("WARNING", "fapilog.console", "debug_access_refused")

@@ -13,6 +13,9 @@ from fapilog.asgi.debug.turns import Turns
 from fapilog.asgi.headers import HeaderReader
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.diagnostics import attempt
+from fapilog.event import Origin
+from fapilog.levels import WARNING
+from fapilog.logger.capture import submit
 from fapilog.units import parse_duration
 
 LOGGER = "fapilog.console"
@@ -33,7 +36,6 @@ class Console:
         louder: Requests that say more than others.
         tails: Who watches events arrive.
         turns: Has what is kept searched.
-        log: Where it is told what was changed, and who was refused.
         started: When, on the monotonic clock.
         withheld: Completion events that the rules of the edge held back, by rule.
     """
@@ -51,7 +53,6 @@ class Console:
         self.withheld: Mapping[str, int] = {}
         self.clock = clock
         self.started = clock.monotonic()
-        self.log = _runtime.get_logger(LOGGER)
         self.guard = Guard(options, clock, self.report)
         self.levels = TemporaryLevels(engine, clock, on_loop)
         self.louder = LouderRules(options.token if options.takes_token else None, engine, clock, self.client_of)
@@ -61,8 +62,8 @@ class Console:
         self._headers = HeaderReader(chosen.asgi)
 
     def report(self, message: str, fields: Mapping[str, Any]) -> None:
-        """Log what an operator has to know of who asks for the console."""
-        self.log.warning(message, **fields)
+        """Log what an operator has to know of who asks for the console, whatever the levels are."""
+        submit(Origin(LOGGER, self.engine().queue), WARNING, message, fields)
 
     def client_of(self, scope: Any) -> str:
         """Return the address of whoever asks; ``""`` if nobody knows, as on a Unix socket."""

@@ -7,9 +7,9 @@ from typing import Any
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound to
 
 
-def tell(link: str, token: str) -> None:
-    """Print to standard error, one line each, a link that opens once and the token itself."""
-    sys.stderr.write(f"fapilog: debug route: {link}\nfapilog: debug token: {token}\n")
+def tell(*lines: str) -> None:
+    """Print lines to standard error."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.stderr.flush()
 
 

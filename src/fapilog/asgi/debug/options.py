@@ -99,4 +99,5 @@ class DebugOptions:
         """
         if not self.announced:
             self.announced = True
-            tell(link_of(base_url(), self.path, self._signer.make(None)), self.token.reveal())
+            link = link_of(base_url(), self.path, self._signer.make(None))
+            tell(f"fapilog: debug route: {link}", f"fapilog: debug token: {self.token.reveal()}")

@@ -161,7 +161,14 @@ export function exceptionNode(exception, depth = 0) {
   const box = h("section", { class: "exception", "data-testid": depth ? "exception-cause" : "exception" });
   box.append(h("h4", {}, text(exception.type, 300)));
   if (exception.message) box.append(longText(String(exception.message), { kind: "exception-message" }));
-  if (exception.stacktrace) box.append(longText(String(exception.stacktrace), { limit: 12000, kind: "stacktrace" }));
+  if (exception.stacktrace) {
+    const trace = longText(String(exception.stacktrace), { limit: 12000, kind: "stacktrace" });
+    box.append(trace);
+    // The application's own frames are the last ones: what is above them are the server's and the framework's.
+    requestAnimationFrame(() => {
+      for (const pre of box.querySelectorAll("pre.stacktrace")) pre.scrollTop = pre.scrollHeight;
+    });
+  }
   if (Array.isArray(exception.frames) && exception.frames.length) {
     const frames = exception.frames.slice(0, 200);
     box.append(

@@ -173,7 +173,7 @@ class Levels {
 
   set(logger, level, minutes, words) {
     const body = { logger: logger || null, level, ttl_seconds: minutes ? Number(minutes) * 60 : null };
-    return this.change(body, this.said, `${words} is ${level} ${minutes ? `for ${minutes} minutes` : "until it is reset"}`);
+    return this.change(body, this.said, `${words} is ${level} ${minutes ? `for ${minutes} ${minutes === "1" ? "minute" : "minutes"}` : "until it is reset"}`);
   }
 
   /** Hide what does not have the words in its name. */
