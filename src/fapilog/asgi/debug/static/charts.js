@@ -159,7 +159,7 @@ class Chart {
         width: Math.max(200, this.box.clientWidth),
         height: HEIGHT,
         legend: { show: false },
-        padding: [8, 18, 0, 0],
+        padding: [8, 32, 0, 0],
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: { x: { time: true, range: () => this.range }, y: { range: (plot, low, high) => [0, Math.max(high * 1.1, this.kind.least ?? 0.001)] } },
         axes: [
