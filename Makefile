@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format type docs bench ci clean
+.PHONY: help demo serve test lint format type docs pictures bench ci clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,6 +55,9 @@ docs: $(READY)  ## Write docs/options.md from the option classes, docs/dashboard
 	@$(BIN)/python -m fapilog.config.table > docs/options.md.new
 	@mv docs/options.md.new docs/options.md
 	@$(BIN)/python -m docs.dashboards.generate
+
+pictures: $(READY)  ## Take the pictures of the console in docs/images, with Chromium
+	@FAPILOG_PICTURES=docs/images $(BIN)/python -m pytest -q tests/e2e/console/test_screenshots.py
 
 bench: $(READY)  ## Measure beside the rivals and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run

@@ -123,6 +123,18 @@ def test_what_is_logged_after_a_release_goes_straight_through(queue):
     assert queue.waits == [True, False]
 
 
+def test_what_outlives_its_failed_request_does_not_go_on_for_ever(queue):
+    """The worker of a pool that a request has started has this request's context as long as the process lives."""
+    recorder = Recorder(LIMITS._replace(max_events=3), Ledger())
+    recorder.finish("error")
+
+    for number in range(10):
+        recorder.take(record_of(number, queue), CALL_BYTES, queue, True)
+
+    assert [record[4]["n"] for record in queue.taken] == [0, 1, 2]
+    assert recorder.level > 1_000
+
+
 def test_it_is_finished_once(queue):
     """A second end changes neither what came out nor why."""
     recorder = Recorder(LIMITS, Ledger())

@@ -97,6 +97,7 @@ class Recorder:
     evicted = 0
     state = _KEEPING
     _used = False
+    _late = 0
     _reason = ""
     _weighed: tuple[Any, ...] = (None, None, None)
 
@@ -113,13 +114,18 @@ class Recorder:
         queue: Intake,
         may_await: bool,  # noqa: FBT001 - the protocol's
     ) -> Awaitable[None] | None:
-        """Keep the record; after a release hand it in, after a discard forget it."""
+        """Keep the record; after a release hand it in, ``max_events`` of them; after a discard forget it."""
         self._used = True
         if self.state <= _RELEASING and self._ledger.keep(self, record, self._weigh(record, size_bytes)):
             return None
-        if self.state == _RELEASED:
-            return queue.admit(_marked(record, self._reason), may_await=may_await)
-        return None
+        if self.state != _RELEASED:
+            return None
+        if self._late >= self.limits.max_events:
+            # What a request starts may go on for as long as the process lives, and not be about the request any more.
+            self.level = _NOTHING_WANTED
+            return None
+        self._late += 1
+        return queue.admit(_marked(record, self._reason), may_await=may_await)
 
     def finish(self, reason: str | None, *, may_await: bool = True) -> Outcome:
         """End it: hand in what is kept, the oldest first, or forget it. Later calls do nothing more.

@@ -59,7 +59,6 @@ class Engine:
         self._journaling = _journaling(parts)
         self.queue = _queue(parts, self._start, self._journaling)
         self.queue.exit_patience = parts.shutdown_timeout_seconds
-        self.started_at = parts.clock.monotonic()
         self.redact_fields = Looking(parts.at_look, parts.diagnostics, parts.clock, self._journaling)
         redactors = (self._journaling or self.redact_fields).in_turn(parts.redactors)
         stages = (parts.filters, parts.enrichers, redactors, parts.processors)

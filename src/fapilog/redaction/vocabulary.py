@@ -51,7 +51,7 @@ CREDENTIAL_HEADERS = (
     "x_auth", "dpop", "x_amzn_oidc_data", "http_x_amzn_oidc_data", "http_dpop", "http_x_auth",
     "*hub_signature", "*hub_signature_256", "*slack_signature", "*stripe_signature", "*shopify_hmac_sha_256",
     "*twilio_signature", "*amz_signature", "*amz_credential", "*goog_signature", "*goog_credential",
-    "aws_access_key_id", "x_ms_authorization_auxiliary",
+    "aws_access_key_id", "x_log_level", "http_x_log_level", "fapilog_console", "x_ms_authorization_auxiliary",
 )  # fmt: skip
 """Headers that no rule for names covers, with the forms of CGI and WSGI; and the keys of signed URLs."""
 

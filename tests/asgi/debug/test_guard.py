@@ -508,6 +508,16 @@ def test_a_scope_that_is_changed_by_it_is_a_copy() -> None:
     assert (len(seen), "state" in scope) == (1, False)
 
 
+def test_whom_the_application_allows_strangers_cannot_shut_out() -> None:
+    """Tokens of the application's own are none of ours: ten users without the right must not lock the eleventh out."""
+    door = Door(None, allow=lambda scope: (b"authorization", b"Bearer of-ann") in scope["headers"])
+    answered = [status_of(door.ask({"authorization": f"Bearer of-user-{number}"})) for number in range(11)]
+
+    assert answered == [401] * 10 + [429]
+    assert door.ask({"authorization": "Bearer of-ann"}).access is OWNER
+    assert len(door.told) == 1
+
+
 def test_with_allow_and_no_token_nobody_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
     """There is no token to know, none is told, and the page offers no form."""
     door = Door(None, allow=lambda _: False)

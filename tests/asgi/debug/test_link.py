@@ -66,3 +66,26 @@ async def test_it_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) 
     assert re.fullmatch(r"fapilog: debug route: /debug/logging\?once=[0-9a-f.]+", link)
     assert re.fullmatch(r"fapilog: debug token: [\w-]{32}", token)
     assert said.out == ""
+
+
+class Gone:
+    """A pipe that nobody reads any more."""
+
+    def write(self, _: str) -> int:
+        """Fail."""
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        """Fail."""
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("stream", [None, Gone()])
+async def test_an_application_starts_where_nobody_can_be_told(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon has no standard error, and that of another may be a broken pipe."""
+    monkeypatch.setattr("sys.stderr", stream)
+    options = DebugOptions()
+
+    options.announce()
+
+    assert options.announced

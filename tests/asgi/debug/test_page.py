@@ -116,25 +116,6 @@ async def test_no_name_at_all_breaks_it(name: str) -> None:
     assert answer.status == (200 if name in page.FILES else 404)
 
 
-@pytest.mark.parametrize(
-    ("accept", "wanted"),
-    [
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
-        ("text/html", True),
-        ("application/json", False),
-        ("application/json, text/html;q=0.5", False),
-        ("*/*", False),
-        ("", False),
-        (None, False),
-        ("text/html;q=0", False),
-        ("\N{SNOWMAN}", False),
-    ],
-)
-def test_a_browser_is_told_from_a_program(accept: str | None, wanted: bool) -> None:
-    """Only a request that names HTML gets the page; curl without a header gets JSON."""
-    assert page.wants_page(accept) is wanted
-
-
 # ---- where it stands -----------------------------------------------------------------------------------------------
 
 

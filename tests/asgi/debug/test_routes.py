@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fapilog import _runtime
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.routes import DebugRoute
 from fapilog.errors import ConfigError
@@ -202,3 +203,12 @@ async def test_a_refused_try_is_told_whatever_the_levels_are(front: MakeFront) -
 
     (event,) = sink.events
     assert (event["level"], event["logger"], event["message"]) == ("WARNING", "fapilog.console", "debug_access_refused")
+
+
+@pytest.mark.parametrize(("path", "status"), [("", 200), ("/history", 200), ("/requests", 200), ("/requests/x", 404)])
+async def test_an_engine_that_keeps_nothing_is_shown_as_one(front: MakeFront, path: str, status: int) -> None:
+    """It may have become the default under an application that was given none of its own."""
+    app = front()
+    app.console.engine = lambda: _runtime.build_engine(FastAPIBuilder().with_debug_route(None).options())
+
+    assert (await ask(app, "GET", PATH + path, headers=BEARER)).status_code == status

@@ -1,14 +1,18 @@
-"""What the console's figures say of a sink that fails."""
+"""What the console's figures, and its readiness, say of what goes wrong."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from fapilog import get_logger
+from fapilog.errors import SinkError
 from fapilog.fastapi import FastAPIBuilder
 from fapilog.sinks.memory import MemorySink
-from tests.asgi.debug.front import BEARER, MakeFront, ask
+from tests.asgi.debug.front import BEARER, PATH, MakeFront, ask
 
+HEALTH = f"{PATH}/health"
 pytestmark = pytest.mark.asyncio
 
 
@@ -20,6 +24,29 @@ class Ailing(MemorySink):
     def health(self) -> Mapping[str, Any]:
         """Tell it."""
         return {"status": "failing", "last_error": self.said}
+
+
+class Gated(MemorySink):
+    """A sink that takes nothing until it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__(name="gated")
+        self.gate = threading.Event()
+
+    def write(self, batch: Any) -> None:
+        """Wait."""
+        self.gate.wait()
+        super().write(batch)
+
+
+class Refusing(MemorySink):
+    """A sink that raises, and might block."""
+
+    blocks = True
+
+    def write(self, batch: Any) -> None:  # noqa: ARG002 - a sink's
+        """Raise."""
+        raise SinkError("no room", retryable=True)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +88,48 @@ async def test_the_description_says_the_paths_of_here(front: MakeFront) -> None:
 
     assert {"/api/ops/log", "/api/ops/log/levels"} <= set(answer.json()["paths"])
     assert "/debug/logging" not in str(list(answer.json()["paths"]))
+
+
+async def test_ready_as_long_as_nothing_is_wrong(front: MakeFront) -> None:
+    """200, and no reason."""
+    answer = await ask(front(), path=HEALTH, headers=BEARER)
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "reasons": []})
+
+
+async def test_a_failing_sink_is_not_ready(front: MakeFront) -> None:
+    """503, and which."""
+    route = front(builder=FastAPIBuilder().add_sink(Ailing(name="ailing")))
+
+    answer = await ask(route, path=HEALTH, headers=BEARER)
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "failing", "reasons": ["sink ailing: failing"]})
+
+
+async def test_an_open_circuit_is_not_ready(front: MakeFront) -> None:
+    """503, and whose."""
+    route = front(builder=FastAPIBuilder().with_circuit_breaker(1).add_sink(Refusing(name="refusing")))
+    get_logger().info("refused")
+    assert route.console.engine().flush(10.0)
+
+    answer = await ask(route, path=HEALTH, headers=BEARER)
+
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["sink refusing: circuit open"])
+
+
+async def test_a_queue_that_is_nearly_full_is_not_ready(front: MakeFront) -> None:
+    """503 as long as nobody takes anything out of it, 200 after that."""
+    sink = Gated()
+    route = front(builder=FastAPIBuilder().with_queue(capacity=20).with_backpressure("drop").add_sink(sink))
+    for number in range(100_000):
+        get_logger().info("waits", number=number)
+        answer = await ask(route, path=HEALTH, headers=BEARER)
+        if answer.status_code != 200:
+            break
+    sink.gate.set()
+    assert route.console.engine().flush(10.0)
+
+    [reason] = answer.json()["reasons"]
+    assert reason.startswith("queue: ")
+    assert " of 20 events" in reason
+    assert (await ask(route, path=HEALTH, headers=BEARER)).status_code == 200

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 
 from example_app.demo import traffic
-from tests.e2e.console.watched import TOKEN
 from tests.e2e.server import Server
 from tests.services.otlp import OtlpServer
 
 ROOT = Path(__file__).parents[3]
+TOKEN = "open-sesame-0123456789"
 TRACE_URL = "https://traces.example/trace/{trace_id}"
 ORDER = {"email": "ada@example.org", "items": [{"product_id": 3, "quantity": 1}]}
 

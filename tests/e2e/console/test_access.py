@@ -5,8 +5,8 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.e2e.console.conftest import Opened
-from tests.e2e.console.places import Shop
-from tests.e2e.console.watched import PATH, TOKEN, Watched
+from tests.e2e.console.places import TOKEN, Shop
+from tests.e2e.console.watched import PATH, Watched
 
 REFUSED = r"status of 401"  # Chromium notes an answer of 401 on its console
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.console.conftest import Opened
-from tests.e2e.console.places import Shop
-from tests.e2e.console.watched import TOKEN, Watched
+from tests.e2e.console.places import TOKEN, Shop
+from tests.e2e.console.watched import Watched
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 HERE = Path(__file__).parent

@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.console.places import Shop
-from tests.e2e.console.watched import TOKEN, Watched
+from tests.e2e.console.places import TOKEN, Shop
+from tests.e2e.console.watched import Watched
 
 # The page offers minutes. A choice of the test's own, so that nobody has to wait for one: 3 seconds.
 SHORT = """select => {

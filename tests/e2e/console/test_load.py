@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.console.conftest import Opened
-from tests.e2e.console.places import Shop
-from tests.e2e.console.watched import TOKEN
+from tests.e2e.console.places import TOKEN, Shop
 
 HERE = Path(__file__).parent
 EVENTS_A_SECOND = 2_000

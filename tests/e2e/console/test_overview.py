@@ -1,12 +1,15 @@
 """The overview with the shop's real traffic."""
 
 import re
+from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.console.places import Shop
+from example_app.supplier import PASSWORD
+from tests.e2e.console.conftest import Opened
+from tests.e2e.console.places import TOKEN, Shop, shop
 from tests.e2e.console.watched import Watched
+from tests.services.otlp import OtlpServer
 
 SINKS = ("stdout", "otlp", "file", "errors")
 # How many of a chart's points have been given a colour.
@@ -65,14 +68,32 @@ def test_the_charts_are_drawn(console: Watched, traced: Shop) -> None:
         expect(console.page.locator(".charts")).to_contain_text(words)
 
 
-@pytest.mark.parametrize("secret", ["open-sesame-0123456789", "tea4two"])
-def test_no_secret_is_shown(console: Watched, traced: Shop, secret: str) -> None:
+def test_a_sick_sink_is_seen(opened: Opened, tmp_path: Path) -> None:
+    """A collector that is gone makes the page say that logging fails, and where; when it is back all is well again."""
+    with OtlpServer(tmp_path / "collector") as collector:
+        endpoint = f"http://127.0.0.1:{collector.http_port}"
+        with shop(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as ailing:
+            console = opened(ailing.base)
+            console.allowed.append("status of 503")
+            console.enter()
+            expect(console.at("health")).to_have_attribute("data-status", "ok")
+            collector.kill()
+            ailing.order("undelivered")
+            expect(console.at("health")).to_have_attribute("data-status", "failing")
+            console.see("health", "sink otlp")
+            expect(console.at("sink-otlp")).to_contain_text("ConnectionRefusedError")
+            expect(console.at("sink-stdout")).to_contain_text("ok")
+            collector.start()
+            expect(console.at("health")).to_have_attribute("data-status", "ok")
+            expect(console.at("sink-otlp")).not_to_contain_text("failing")
+
+
+def test_no_secret_is_shown(console: Watched, traced: Shop) -> None:
     """The configuration is there, its secrets are not; nor is what redaction hides in events."""
-    traced.crowd(5)
     console.enter()
     console.page.get_by_text("Configuration", exact=True).click()
     console.see("configuration", "***")
-    assert secret not in console.page.content()
+    assert TOKEN not in console.page.content()
     console.go("tail?logger=example_app.supplier")
     expect(console.at("tail-row").filter(has_text="Supplier does not answer").first).to_be_visible()
-    assert secret not in console.page.content()
+    assert PASSWORD not in console.page.content()

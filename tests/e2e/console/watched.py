@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, expect
 
 from fapilog.asgi.debug import one_time_link
+from tests.e2e.console.places import TOKEN
 
-TOKEN = "open-sesame-0123456789"
 PATH = "/debug/logging"
 PATIENCE_MS = 20_000
 LET_GO = "net::ERR_ABORTED"  # what Chromium calls a request that the page itself has ended

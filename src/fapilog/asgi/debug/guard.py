@@ -86,13 +86,13 @@ class Guard:
         if signs_in:
             return Admission(Access.NONE)
         bearer = bearer_of(scope["headers"])
-        if bearer is not None and (shut_out := self._shut_out(scope, client, bearer)) is not None:
-            return Admission(Access.NONE, shut_out)
-        access, reason, headers = self._shown(scope, path)
+        shut_out = None if bearer is None else self._shut_out(scope, client, bearer)
+        access, reason, headers = (Access.NONE, "", ()) if shut_out is not None else self._shown(scope, path)
+        # The application's own users may show tokens that are none of ours: what those of one address do is theirs.
         if access < (Access.CHANGE if changes else Access.READ) and await self._is_allowed(scope):
             access = Access.CHANGE
         if access is Access.NONE:
-            return Admission(access, self._unauthorized(scope, client, reason))
+            return Admission(access, shut_out or self._unauthorized(scope, client, reason))
         if changes and access is Access.READ:
             return Admission(access, refuse(403, "changes need the token, as Authorization: Bearer"))
         return Admission(access, None, headers)

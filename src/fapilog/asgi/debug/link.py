@@ -4,13 +4,20 @@ import asyncio
 import sys
 from typing import Any
 
+from fapilog.diagnostics import attempt
+
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound to
 
 
 def tell(*lines: str) -> None:
-    """Print lines to standard error."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    sys.stderr.flush()
+    """Print lines to standard error.
+
+    Where there is none, or nobody at its other end, nobody is told: that is no reason for an application not to start.
+    """
+    stream = sys.stderr
+    if stream is not None:
+        attempt(stream.write, "".join(f"{line}\n" for line in lines))
+        attempt(stream.flush)
 
 
 def base_url() -> str:

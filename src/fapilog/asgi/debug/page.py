@@ -14,7 +14,6 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from fapilog.asgi.debug.answers import Answer, refuse
-from fapilog.asgi.debug.login import prefers_html
 from fapilog.asgi.debug.request import Request
 
 _HTML, _SCRIPT, _STYLE = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
@@ -43,15 +42,6 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 PAGE_HEADERS = ((b"content-security-policy", POLICY.encode("ascii")), (b"cross-origin-opener-policy", b"same-origin"))
-
-
-def wants_page(accept: str | None) -> bool:
-    """Tell whether a request is answered by the page: it names ``text/html``, as a browser's navigation does.
-
-    Args:
-        accept: The request's ``Accept``; None if it has none.
-    """
-    return accept is not None and prefers_html([(b"accept", accept.encode("latin-1", "replace"))])
 
 
 async def page(request: Request) -> Answer:

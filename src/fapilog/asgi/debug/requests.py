@@ -15,7 +15,7 @@ import orjson
 from fapilog.asgi.debug.answers import Answer, as_json, refuse
 from fapilog.asgi.debug.request import Request
 from fapilog.asgi.debug.search import Line, containing, member
-from fapilog.asgi.debug.tail import whole_number
+from fapilog.asgi.debug.tail import recent_of, whole_number
 from fapilog.diagnostics import attempt
 from fapilog.errors import ConfigError
 from fapilog.recent import Recent
@@ -60,7 +60,7 @@ async def requests(request: Request) -> Answer:
         failed = _one_of(query.get("failed", ""), "failed", (*_YES, *_NO)) in _YES
     except ConfigError as error:
         return refuse(400, str(error))
-    recent: Recent = request.console.engine().recent
+    recent = recent_of(request.console.engine())
     path = query.get("path", "")
 
     def read() -> Answer:
@@ -85,7 +85,7 @@ async def request(request: Request) -> Answer:
     console = request.console
 
     def read() -> Answer:
-        kept = events_of(console.engine().recent, "request_id", request_id)
+        kept = events_of(recent_of(console.engine()), "request_id", request_id)
         if not kept:
             return refuse(404, "nothing is kept of this request")
         traces = [one.event.get("trace_id") for one in kept]
@@ -109,7 +109,7 @@ async def trace(request: Request) -> Answer:
     console = request.console
 
     def read() -> Answer:
-        kept = events_of(console.engine().recent, "trace_id", trace_id)
+        kept = events_of(recent_of(console.engine()), "trace_id", trace_id)
         spans = _spans(console, trace_id)
         if not (kept or spans):
             return refuse(404, "nothing is kept of this trace")

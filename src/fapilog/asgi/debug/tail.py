@@ -115,10 +115,16 @@ async def tail(request: Request) -> Answer | None:
         return Answer(200, b"", _EVENT_STREAM)
     tails.clients += 1
     try:
-        await _Tail(tails, request, engine.recent, wanted).run(last)
+        await _Tail(tails, request, recent_of(engine), wanted).run(last)
     finally:
         tails.clients -= 1
     return None
+
+
+def recent_of(engine: Any) -> Recent:
+    """Return the last events of an engine: none of one that keeps none, as when it took the place of the console's."""
+    kept: Recent | None = engine.recent
+    return Recent(0) if kept is None else kept
 
 
 def wanted_of(query: Mapping[str, str], levels: LevelTable) -> Wanted:

@@ -160,11 +160,6 @@ export class RowWindow {
     else this.node.removeAttribute("aria-activedescendant");
   }
 
-  entryOf(number) {
-    const first = this.ring.at(0);
-    return first ? this.ring.at(number - first.number) : undefined;
-  }
-
   click(event) {
     const node = event.target.closest("[role=option]");
     const row = this.pool.find((candidate) => candidate.node === node);
