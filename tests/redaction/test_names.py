@@ -61,7 +61,8 @@ HEADERS = """
 authorization cookie set-cookie proxy-authorization x-api-key api-key x-auth-token x-access-token x-csrf-token
 x-csrftoken x-xsrf-token x-amz-security-token x-vault-token x-gitlab-token x-goog-api-key x-goog-iap-jwt-assertion
 cf-access-jwt-assertion x-amzn-oidc-data x-amzn-oidc-accesstoken x-forwarded-access-token x-session-token
-x-hub-signature-256 x-fapilog-token x-log-level x-client-secret dpop x-auth x-forwarded-authorization x-serverless-authorization
+x-hub-signature-256 x-fapilog-token x-log-level x-client-secret dpop x-auth x-forwarded-authorization
+x-serverless-authorization
 """.split()  # noqa: SIM905
 
 BULK = """
