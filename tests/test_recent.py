@@ -59,6 +59,30 @@ def test_one_event_larger_than_the_ring_is_kept_alone() -> None:
     assert numbered(recent.chunks()) == {2: "x" * 100}
 
 
+def test_a_large_batch_is_bounded_as_many_small_ones_are() -> None:
+    """The worker may bring five hundred large events at a time: neither do they all stay, nor do they all leave."""
+    recent = Recent(80)
+    take(recent, *["x" * 9] * 20, "y" * 100, *["z" * 9] * 6)
+    assert recent.describe() == {"events": 6, "bytes": 60, "max_bytes": 80, "oldest_number": 22}
+
+    take(recent, *"abcdefghijk")
+    assert recent.describe() == {"events": 16, "bytes": 72, "max_bytes": 80, "oldest_number": 23}
+    assert numbered(recent.chunks())[22 + 6] == "a"
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 400))
+def test_a_batch_in_pieces_is_the_same_events(sizes: list[int], max_bytes: int) -> None:
+    """Numbers and lines stay together, and what is kept fits, or is one event."""
+    recent = Recent(max_bytes)
+    texts = [f"{number}".ljust(size, ".") for number, size in enumerate(sizes, 1)]
+    take(recent, *texts)
+
+    kept = numbered(recent.chunks())
+    assert kept == dict(list(enumerate(texts, 1))[-len(kept) :])
+    assert recent.end == len(texts) + 1
+    assert len(kept) == 1 or sum(len(text) + 1 for text in kept.values()) <= max_bytes
+
+
 def test_chatter_does_not_push_errors_out() -> None:
     """What is grave has a place of its own, which is bounded, too."""
     recent = Recent(8 * ERRORS_SHARE)

@@ -19,6 +19,9 @@ from fapilog.protocols import Batch
 
 ERRORS_SHARE = 8
 """Which part of the bytes the ring of errors may have, beside the whole for everything."""
+CHUNK_BYTES = 512 * 1024
+"""How many bytes leave the ring, and go to a reader, at a time: as much, or one event if that has more."""
+_PIECES = 8
 _BOOT_BYTES = 4
 
 
@@ -51,6 +54,7 @@ class Recent:
     def __init__(self, max_bytes: int) -> None:
         """Start empty."""
         self.max_bytes = max_bytes
+        self._piece_bytes = min(CHUNK_BYTES, max_bytes // _PIECES)
         self.reset()
 
     def reset(self) -> None:
@@ -78,16 +82,17 @@ class Recent:
         """
         if not levels:
             return
-        chunk = Chunk(self.end, len(levels), batch.lines)
+        whole = Chunk(self.end, len(levels), batch.lines)
+        chunks = [whole] if len(whole.data) <= self._piece_bytes else _pieces(whole, self._piece_bytes)
         grave = max(levels) >= ERROR
         with self._lock:
-            self._chunks.append(chunk)
-            self._bytes += len(chunk.data)
+            self._chunks.extend(chunks)
+            self._bytes += len(whole.data)
             while self._bytes > self.max_bytes and len(self._chunks) > 1:
                 self._bytes -= len(self._chunks.popleft().data)
             if grave:
-                self._keep_errors(chunk.first, batch, levels)
-            self.end = chunk.first + chunk.count
+                self._keep_errors(whole.first, batch, levels)
+            self.end = whole.first + whole.count
 
     def _keep_errors(self, first: int, batch: Batch, levels: Sequence[int]) -> None:
         for index, level in enumerate(levels):
@@ -142,6 +147,19 @@ class Recent:
                 "max_bytes": self.max_bytes,
                 "oldest_number": oldest,
             }
+
+
+def _pieces(whole: Chunk, most: int) -> list[Chunk]:
+    """Return a chunk in pieces of so many bytes, or of one event that has more."""
+    pieces: list[Chunk] = []
+    data, first, start = whole.data, whole.first, 0
+    while start < len(data):
+        end = len(data) if len(data) - start <= most else data.rfind(b"\n", start, start + most) + 1
+        piece = data[start : end or data.index(b"\n", start) + 1]
+        pieces.append(Chunk(first, piece.count(b"\n"), piece))
+        first += pieces[-1].count
+        start += len(piece)
+    return pieces
 
 
 def _without(chunk: Chunk, count: int) -> Chunk:

@@ -575,3 +575,13 @@ def test_a_new_guard_needs_nobody_to_tell() -> None:
     guard: Callable[..., Any] = Guard(DebugOptions(token="s3cret")).admit
 
     assert status_of(asyncio.run(guard(scope_of(WRONG), path="", client=CLIENT))) == 401
+
+
+def test_without_a_token_nobody_is_asked_for_one() -> None:
+    """Who may read by ``allow`` and changes something is told who decides that."""
+    door = Door(None, allow=lambda scope: scope["method"] == "GET")
+
+    assert door.ask().access is OWNER
+    refusal = door.ask(method="PUT").refusal
+    assert refusal is not None
+    assert (refusal.status, orjson.loads(refusal.body)) == (401, {"error": "the application does not allow this"})

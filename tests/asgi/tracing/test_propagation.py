@@ -11,8 +11,8 @@ from opentelemetry import baggage, trace
 from opentelemetry.trace import get_current_span
 
 from fapilog import LoggerBuilder, get_logger
-from fapilog.asgi.headers import trace_ids_of
 from fapilog.asgi.each_request import RequestMiddleware
+from fapilog.asgi.headers import trace_ids_of
 from fapilog.asgi.setup import with_telemetry
 from fapilog.asgi.tracing.propagation import Propagation
 from fapilog.event import identity_of

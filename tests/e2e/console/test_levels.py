@@ -109,3 +109,24 @@ def test_louder_requests(console: Watched, traced: Shop) -> None:
     console.go("tail?request_id=as-before")
     expect(rows(console, "request_completed")).to_have_count(1)
     expect(rows(console, "DEBUG")).to_have_count(0)
+
+
+def test_every_time_that_is_offered_is_taken(console: Watched, traced: Shop) -> None:
+    """The longest choice of the form of levels, and that of the form of rules, which may not run as long."""
+    console.enter("levels")
+    console.see("level-form", "Set level")
+    for form, fill in (("new", "new-logger"), ("rule", "rule-user")):
+        longest = console.at(f"{form}-ttl").locator("option:not([value=''])").last.get_attribute("value")
+        console.at(f"{form}-ttl").select_option(longest)
+        console.at(fill).fill("offered")
+        console.at("level-submit" if form == "new" else "rule-submit").click()
+        if form == "new":
+            give_token(console)
+        expect(console.at(fill)).to_have_value("")
+    console.see("levels", "offered")
+    console.see("louder", "offered")
+    [rule] = traced.ask("/louder")["rules"]
+    console.at(f"rule-{rule['id']}-remove").click()
+    console.at("reset-offered").click()
+    expect(console.at("reset-offered")).to_have_count(0)
+    console.see("louder", "No rule")

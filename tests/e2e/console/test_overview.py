@@ -68,6 +68,20 @@ def test_the_charts_are_drawn(console: Watched, traced: Shop) -> None:
         expect(console.page.locator(".charts")).to_contain_text(words)
 
 
+def test_what_filters_hold_back_is_of_no_level(opened: Opened, tmp_path: Path) -> None:
+    """The chart of levels has the events that went on, and nothing in place of the nine of ten that did not."""
+    env = {"FAPILOG_DEBUG_ROUTE__TOKEN": TOKEN, "FAPILOG_SAMPLING__RATE": "0.1"}
+    with Shop(tmp_path, "hostile_app:app", "--app-dir", str(Path(__file__).parent), env=env) as sampled:
+        sampled.client.get("/flood", params={"rate": 500, "seconds": 2})
+        console = opened(sampled.base)
+        console.enter()
+        console.see("figure-submitted", "held back by filters")
+        legend = console.at("chart-rates").locator(".legend li")
+        expect(legend.filter(has_text="INFO")).to_be_visible()
+        console.wait_for(lambda: sampled.ask()["rates"]["10s"]["filtered"] > 50, "nothing was held back")
+        expect(legend).to_have_count(1)
+
+
 def test_a_sick_sink_is_seen(opened: Opened, tmp_path: Path) -> None:
     """A collector that is gone makes the page say that logging fails, and where; when it is back all is well again."""
     with OtlpServer(tmp_path / "collector") as collector:

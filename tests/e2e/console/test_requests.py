@@ -68,7 +68,7 @@ def test_a_request_with_its_spans(console: Watched, traced: Shop) -> None:
     start, end = edges(server.locator(".wf-bar"))
     receipt = console.at("span-row").filter(has_text="send_receipt").locator(".wf-bar")
     assert edges(receipt)[0] >= end - 4  # after the answer
-    assert edges(server.get_by_label("request_completed"))[0] >= edges(receipt)[1] - 4
+    assert edges(server.get_by_label("request_completed"))[0] >= edges(receipt)[1] - 10
     lines = console.at("event-line")
     expect(lines).to_have_count(3)
     assert [line.locator(".row-message").inner_text() for line in lines.all()] == [

@@ -1,6 +1,7 @@
 """What the console's routes answer."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -9,6 +10,16 @@ from fapilog.coerce import json_safe
 from fapilog.diagnostics import attempt
 
 JSON = b"application/json"
+HEADERS: Mapping[bytes, bytes] = MappingProxyType(
+    {
+        b"cache-control": b"no-store",
+        b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+        b"cross-origin-resource-policy": b"same-origin",
+        b"referrer-policy": b"no-referrer",
+        b"x-content-type-options": b"nosniff",
+    }
+)
+"""What every answer has, unless it says otherwise."""
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
 

@@ -153,7 +153,9 @@ class Guard:
             # Only a token can be guessed. A signature of 256 bits cannot, and any page can send visitors to a bad link.
             self._tries.fail(client, reason, counts=reason == _WRONG_TOKEN)
         if not prefers_html(scope["headers"]):
-            return refuse(401, "a valid token is needed", (_AUTHENTICATE,))
+            takes_token = self._options.takes_token
+            needed = "a valid token is needed" if takes_token else "the application does not allow this"
+            return refuse(401, needed, (_AUTHENTICATE,))
         return page(401, self._action(scope), _SAID.get(reason, ""), (_AUTHENTICATE,))
 
     def _shut_out(self, scope: Scope, client: str, given: bytes) -> Answer | None:

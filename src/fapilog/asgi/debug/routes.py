@@ -11,19 +11,11 @@ is not logged: whoever polls it does not fill the log.
 from collections.abc import Iterable, Mapping
 
 from fapilog.asgi.debug import levels, louder, page, requests, session, status, tail
-from fapilog.asgi.debug.answers import Answer, BadRequestError, refuse
+from fapilog.asgi.debug.answers import HEADERS, Answer, BadRequestError, refuse
 from fapilog.asgi.debug.console import Console
 from fapilog.asgi.debug.login import prefers_html
 from fapilog.asgi.debug.request import Handler, Request, query_of
 from fapilog.asgi.types import App, Receive, Scope, Send
-
-_HEADERS: Mapping[bytes, bytes] = {
-    b"cache-control": b"no-store",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"referrer-policy": b"no-referrer",
-    b"x-content-type-options": b"nosniff",
-}
 
 
 async def _front(request: Request) -> Answer | None:
@@ -135,7 +127,7 @@ def _spelled_parts(rest: str) -> Iterable[str]:
 
 
 async def _send(send: Send, answer: Answer, more: Iterable[tuple[bytes, bytes]], *, head: bool) -> None:
-    headers = {**_HEADERS, b"content-type": answer.content_type, **dict(answer.headers)}
+    headers = {**HEADERS, b"content-type": answer.content_type, **dict(answer.headers)}
     headers[b"content-length"] = str(len(answer.body)).encode("ascii")
     await send({"type": "http.response.start", "status": answer.status, "headers": [*headers.items(), *more]})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})

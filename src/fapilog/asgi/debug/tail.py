@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from fapilog.asgi.debug.answers import Answer, refuse
+from fapilog.asgi.debug.answers import HEADERS, Answer, refuse
 from fapilog.asgi.debug.request import Request
 from fapilog.asgi.debug.search import Wanted, newest
 from fapilog.asgi.debug.server import ServerWatch
@@ -39,10 +39,8 @@ _HELLO = b"retry: 1000\n\n"
 _EVENT_STREAM = b"text/event-stream; charset=utf-8"
 _HEADERS = (
     (b"content-type", _EVENT_STREAM),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    *HEADERS.items(),
 )
 
 Pause = Callable[["asyncio.Task[None]", float], Awaitable[Any]]

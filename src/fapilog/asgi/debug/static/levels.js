@@ -9,6 +9,7 @@ const MINUTES = [
   ["240", "4 hours"],
   ["", "until reset"],
 ];
+const MOST_RULE_MINUTES = 60; // the server takes no longer ones
 const RELOAD_MS = 5000;
 
 export function mount(root, app) {
@@ -35,7 +36,13 @@ class Levels {
     this.rulePick = levelSelect("level-of-rule", [], "DEBUG");
     root.append(
       h("h1", {}, "Levels"),
-      h("section", { class: "panel" }, h("h2", {}, "Set a level"), this.form(), this.said),
+      h(
+        "section",
+        { class: "panel" },
+        h("div", { class: "panel-head" }, h("h2", {}, "Set a level"), h("span", { class: "muted" }, "Here in this process: others of the same application have levels of their own.")),
+        this.form(),
+        this.said,
+      ),
       h("section", { class: "panel" }, h("div", { class: "panel-head" }, h("h2", {}, "Loggers"), this.filter), this.list),
       h(
         "section",
@@ -236,7 +243,7 @@ class Levels {
       header: h("input", { id: "rule-header", type: "text", placeholder: "x-customer: 42", autocomplete: "off", spellcheck: "false", "data-testid": "rule-header" }),
       user: h("input", { id: "rule-user", type: "text", placeholder: "42", autocomplete: "off", spellcheck: "false", "data-testid": "rule-user" }),
     };
-    const time = minuteSelect("rule-ttl", false);
+    const time = minuteSelect("rule-ttl", MOST_RULE_MINUTES);
     return h(
       "form",
       {
@@ -312,8 +319,8 @@ function setChoices(select, available) {
   fill(select, names.map((name) => h("option", { value: name, selected: name === chosen }, clean(name, 20))));
 }
 
-function minuteSelect(id, openEnded = true) {
-  const choices = MINUTES.filter(([value]) => value || openEnded);
+function minuteSelect(id, most = Infinity) {
+  const choices = MINUTES.filter(([value]) => (value ? Number(value) <= most : most === Infinity));
   return h("select", { id, "data-testid": id }, choices.map(([value, label]) => h("option", { value, selected: value === "10" }, label)));
 }
 

@@ -48,7 +48,7 @@ export class Series {
     this.points.push({
       polled: true,
       time: seconds,
-      rates: settled(status.rates?.["10s"]?.levels ?? {}, status.rates?.["10s"]?.submitted ?? 0),
+      rates: status.rates?.["10s"]?.levels ?? {},
       depth: status.queue?.depth ?? 0,
       dropped: span > 0 ? Math.max(0, totals.dropped - before.dropped) / span : 0,
       failed: span > 0 ? Math.max(0, totals.failed - before.failed) / span : 0,
@@ -64,12 +64,6 @@ function sum(counts) {
   return typeof counts === "number" ? counts : total(counts);
 }
 
-/** The server counts levels when it is known what became of an event; while a sink is down most wait for that. */
-function settled(rates, submitted) {
-  const known = total(rates);
-  return known < submitted / 2 ? { ...rates, "not settled": submitted - known } : rates;
-}
-
 function between(before, now) {
   const gap = now.seconds - before.seconds;
   const span = gap > IDLE_SECONDS ? 1 : gap;
@@ -77,7 +71,7 @@ function between(before, now) {
   for (const [level, count] of Object.entries(now.levels ?? {})) rates[level] = Math.max(0, count - (before.levels?.[level] ?? 0)) / span;
   const point = {
     time: now.seconds,
-    rates: settled(rates, Math.max(0, now.submitted - before.submitted) / span),
+    rates,
     depth: now.depth ?? 0,
     dropped: Math.max(0, sum(now.dropped) - sum(before.dropped)) / span,
     failed: Math.max(0, sum(now.failed) - sum(before.failed)) / span,
