@@ -37,6 +37,7 @@ class SinkAccount:
     Attributes:
         delivered: What the sink took, be it to put it on disk.
         kept: What became of that.
+        failing: Whether nothing of the last batch arrived, or it cannot be opened.
         durations, sizes: Of the batches that it was given.
         latest: How many seconds each of the last of them took.
     """
@@ -47,6 +48,7 @@ class SinkAccount:
         "durations",
         "elsewhere",
         "failed",
+        "failing",
         "kept",
         "last_error",
         "latest",
@@ -69,6 +71,7 @@ class SinkAccount:
         self.spooled = 0
         self.kept = Kept()
         self.last_error: str | None = None
+        self.failing = False
         self.durations = Histogram(DELIVERY.boundaries)
         self.sizes = Histogram(BATCH_SIZE.boundaries)
         self.latest: deque[float] = deque(maxlen=LATEST_BATCHES)

@@ -46,6 +46,7 @@ class Books:
                 self.accounts.settle(piece, bad, self.account, FAILED, reason)
             if good:
                 self.accounts.settle(piece, good, self.account, DELIVERED)
+                self.account.failing = False
 
     def drop(self, pieces: Sequence[Piece], reason: str) -> None:
         """Settle pieces that the sink will not be given."""
@@ -75,6 +76,7 @@ class Books:
         """Report what went wrong at this sink, and keep it as its last error, both without secrets."""
         text = self.diagnostics.scrubbed(text)
         self.account.last_error = text
+        self.account.failing = True
         self.diagnostics.report(f"sink {self.sink.name}", text)
 
 

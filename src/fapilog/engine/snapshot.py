@@ -41,11 +41,12 @@ def snapshot_of(
             "policy": options.policy,
         }
         latest = {sink: list(account.latest) for sink, account in accounts.sinks.items()}
+        failing = {sink for sink, account in accounts.sinks.items() if account.failing}
     by_name = {channel.books.sink.name: channel.books.sink for channel in outlets.channels}
     rows = {
         sink: {
             **row,
-            **_wrapped(by_name[sink], row, diagnostics),
+            **_wrapped(by_name[sink], row, diagnostics, "failing" if sink in failing else "ok"),
             "latency": _latency(latest[sink]),
             "pressure": _pressure(outlets.pressures.get(sink), clock),
         }
@@ -81,11 +82,9 @@ def totals_of(queue: EventQueue, accounts: Accounts) -> tuple[dict[str, int], in
     return totals, waiting
 
 
-def _wrapped(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics) -> dict[str, Any]:
-    """Return what a sink and its wrappers tell of themselves, without the secrets in it."""
+def _wrapped(sink: Any, row: Mapping[str, Any], diagnostics: Diagnostics, judged: str) -> dict[str, Any]:
+    """Return what a sink and its wrappers tell of themselves, without the secrets in it; ``judged`` if they do not."""
     own = figures_of(sink)
-    # A sink that tells nothing is judged by whether anything went wrong so far.
-    judged = "failing" if row["last_error"] else "ok"
     told = {"status": judged, **health_of(sink)}
     health = {name: diagnostics.scrubbed(value) if isinstance(value, str) else value for name, value in told.items()}
     spool = {"events": row["spooled"], "bytes": own["pending_bytes"]} if "pending_bytes" in own else None

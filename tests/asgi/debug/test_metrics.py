@@ -49,7 +49,7 @@ async def teapot(scope: Any, receive: Any, send: Any) -> None:
 def debug_route(path: str = PATH) -> DebugRoute:
     """Return a console whose engine publishes nothing, so that only those of the test are seen."""
     made = FastAPIBuilder().with_debug_route(path, "s3cret").options()
-    stack = stacked(teapot, made, debug_options(made), lambda: None)
+    stack = stacked(teapot, made, debug_options(made), _runtime.default_engine)
     assert isinstance(stack.app, DebugRoute)
     return stack.app
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fapilog.asgi.debug import page
 from fapilog.asgi.debug.answers import Answer
+from fapilog.asgi.debug.turns import Turns
 
 STATIC = Path(page.__file__).with_name("static")
 NEVER_SERVED = {"index.html", "vendor/README.md"}
@@ -24,7 +25,8 @@ SVG_NAMESPACE = "http://www.w3.org/2000/svg"  # a name, which nobody loads
 
 def request_for(rest: str, root_path: str = "", path: str = "/debug/logging") -> Any:
     options = SimpleNamespace(path=path, allow=None, takes_token=True)
-    return SimpleNamespace(rest=rest, scope={"root_path": root_path}, console=SimpleNamespace(options=options))
+    console = SimpleNamespace(options=options, turns=Turns())
+    return SimpleNamespace(rest=rest, scope={"root_path": root_path}, console=console)
 
 
 async def file(name: str) -> Answer:

@@ -153,7 +153,7 @@ async def test_only_so_many() -> None:
 @pytest.mark.parametrize(
     ("query", "names"),
     [({"limit": "0"}, "1000"), ({"limit": "1001"}, "1000"), ({"limit": "many"}, "limit"), ({"order": "best"}, "slow"),
-     ({"failed": "maybe"}, "failed")],
+     ({"failed": "maybe"}, "1, true, yes, 0, false, no.")],
 )  # fmt: skip
 async def test_what_cannot_be_asked_for_is_a_400(query: dict[str, str], names: str) -> None:
     """The answer says what can."""

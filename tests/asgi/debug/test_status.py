@@ -39,6 +39,18 @@ class Gated(MemorySink):
         super().write(batch)
 
 
+class Flaky(MemorySink):
+    """A sink that raises now and then."""
+
+    fails = False
+
+    def write(self, batch: Any) -> None:
+        """Take it or raise."""
+        if self.fails:
+            raise ValueError("not now")
+        super().write(batch)
+
+
 class Refusing(MemorySink):
     """A sink that raises, and might block."""
 
@@ -104,6 +116,21 @@ async def test_a_failing_sink_is_not_ready(front: MakeFront) -> None:
     answer = await ask(route, path=HEALTH, headers=BEARER)
 
     assert (answer.status_code, answer.json()) == (503, {"status": "failing", "reasons": ["sink ailing: failing"]})
+
+
+async def test_a_sink_that_has_recovered_is_ready(front: MakeFront) -> None:
+    """One that says nothing of itself fails as long as its last batch did; what it was stays told."""
+    sink = Flaky(name="flaky")
+    route = front(builder=FastAPIBuilder().add_sink(sink))
+    answers = []
+    for sink.fails in (False, True, True, False):
+        get_logger().info("event")
+        assert route.console.engine().flush(10.0)
+        answers.append((await ask(route, path=HEALTH, headers=BEARER)).status_code)
+
+    figures = (await ask(route, headers=BEARER)).json()["sinks"]["flaky"]
+    assert answers == [200, 503, 503, 200]
+    assert (figures["status"], figures["last_error"], figures["failed"]) == ("ok", "ValueError", {"ValueError": 2})
 
 
 async def test_an_open_circuit_is_not_ready(front: MakeFront) -> None:

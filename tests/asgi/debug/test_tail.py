@@ -25,6 +25,7 @@ from fapilog.asgi.debug.tail import (
     _pause,
     tail,
 )
+from fapilog.asgi.debug.turns import Turns
 from fapilog.event import timestamp
 from fapilog.levels import LevelTable
 from fapilog.protocols import Batch
@@ -87,7 +88,7 @@ class Client:
         engine = SimpleNamespace(recent=rig.recent, queue=SimpleNamespace(levels=LEVELS))
         headers = [] if resume is None else [(b"last-event-id", resume.encode("latin-1"))]
         scope = {"type": "http", "method": method, "headers": headers}
-        console: Any = SimpleNamespace(engine=lambda: engine, tails=rig.tails)
+        console: Any = SimpleNamespace(engine=lambda: engine, tails=rig.tails, turns=Turns())
         request = Request(console, scope, self.receive, self.send, "tail", query, Access.READ, "")
         self.task = asyncio.create_task(tail(request))
         rig.clients[self.task] = self

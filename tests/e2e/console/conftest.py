@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from tests.e2e.console.watched import Watched
 
 CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-proxy-server"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-proxy-server",
+    "--disable-dev-shm-usage",
+]
 MISSING = "needs Playwright: the module playwright is not installed"
 Opened = Callable[..., "Watched"]
 

@@ -35,7 +35,7 @@ class Console:
         levels: Levels that were changed for a while.
         louder: Requests that say more than others.
         tails: Who watches events arrive.
-        turns: Has what is kept searched.
+        turns: Does what takes long, on a thread of its own.
         started: When, on the monotonic clock.
         withheld: Completion events that the rules of the edge held back, by rule.
     """

@@ -1,10 +1,10 @@
 """``GET /debug/logging/metrics``: the figures as Prometheus reads them, of all engines and requests of the process."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from fapilog import _runtime
+from fapilog.asgi.debug.turns import Turns
 
 MISSING = "prometheus-client is not installed; pip install 'fapilog[prometheus]' does that"
 
@@ -16,16 +16,17 @@ class Exposition(NamedTuple):
     content_type: str
 
 
-async def exposition(headers: Iterable[tuple[bytes, bytes]]) -> Exposition | None:
+async def exposition(headers: Iterable[tuple[bytes, bytes]], turns: Turns) -> Exposition | None:
     """Return the figures in the format that a request accepts; None if the library that writes it is missing.
 
     Written on a thread of its own: a hundred routes take 14 ms and two thousand 0.4 s, which no request is to wait for.
 
     Args:
         headers: The request's raw headers.
+        turns: Has the thread.
     """
     accept = b", ".join(value for name, value in headers if name.lower() == b"accept")
-    return await asyncio.to_thread(_written, accept.decode("latin-1"))
+    return await turns.call(_written, accept.decode("latin-1"))
 
 
 def _written(accept: str) -> Exposition | None:

@@ -6,7 +6,6 @@ path ever reaches the file system. Each is read when it is asked for, on a threa
 now and then, and nobody pays for it before.
 """
 
-import asyncio
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
@@ -50,7 +49,7 @@ async def page(request: Request) -> Answer:
     It is also told whether a change needs the token at once (``first``), after it was refused without one (``later``,
     where the application has an authentication of its own), or not at all because nobody knows one (``never``).
     """
-    html = await asyncio.to_thread(_read, _INDEX)
+    html: bytes = await request.console.turns.call(_read, _INDEX)
     options = request.console.options
     base = base_of(request.scope.get("root_path", ""), options.path)
     later = b"later" if options.takes_token else b"never"
@@ -64,7 +63,7 @@ async def static(request: Request) -> Answer:
     content_type = FILES.get(name)
     if content_type is None:
         return refuse(404, "the page has no such file")
-    return Answer(200, await asyncio.to_thread(_read, name), content_type)
+    return Answer(200, await request.console.turns.call(_read, name), content_type)
 
 
 def base_of(root_path: str, path: str) -> str:

@@ -30,7 +30,7 @@ COMPLETIONS = frozenset(
 _LOGGER = "fapilog.request"
 _FAILED = frozenset(("request_failed", "websocket_failed"))
 _SERVER_ERRORS = 500
-_YES, _NO = frozenset(("1", "true", "yes")), frozenset(("0", "false", "no", ""))
+_YES, _NO = ("1", "true", "yes"), ("0", "false", "no", "")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 

@@ -46,7 +46,7 @@ async def health(request: Request) -> Answer:
 
 async def metrics(request: Request) -> Answer:
     """Answer the figures as Prometheus reads them; 501 if the library that writes them is missing."""
-    written = await exposition(request.scope["headers"])
+    written = await exposition(request.scope["headers"], request.console.turns)
     if written is None:
         return refuse(501, MISSING)
     return Answer(200, written.text, written.content_type.encode("ascii"))

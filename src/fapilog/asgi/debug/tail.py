@@ -214,7 +214,7 @@ class _Tail:
         chunks = self._recent.chunks()
         self._cursor = chunks[-1].first + chunks[-1].count if chunks else self._recent.start
         if last and chunks:
-            found = await asyncio.to_thread(newest, chunks, self._wanted, last, BACKLOG_BYTES)
+            found = await self._request.console.turns.call(newest, chunks, self._wanted, last, BACKLOG_BYTES)
             if found:
                 await self._put_events(b"".join([b"%s\n" % line for _, line in found]))
         return await self._look()

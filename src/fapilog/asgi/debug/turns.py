@@ -1,32 +1,46 @@
-"""Searches of the console's, one at a time.
+"""The console's own thread: what takes long is done there, one at a time.
 
-Eight megabytes of lines keep the interpreter's lock busy for a tenth of a second. Several threads that do so at a time
-leave the event loop little of it, take the threads that the application has for its own work, and hold an answer each.
+Not on the threads of ``asyncio.to_thread``: those are the application's, and when it is in trouble all of them may be
+waiting for something, while somebody opens the console to see what. And one at a time: eight megabytes of lines keep
+the interpreter's lock busy for a tenth of a second, and several threads that do so leave the event loop little of it.
 """
 
-import asyncio
+import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+from fapilog.offload import Offload
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Turns:
-    """Calls functions on a thread, each when the one before it has returned. For one event loop at a time."""
+    """Calls functions on a daemon thread, each when the one before it has returned; there is none when there are none.
+
+    For one event loop at a time; a forked child starts a thread of its own.
+    """
 
     def __init__(self) -> None:
-        """Belong to no loop yet."""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = asyncio.Lock()
+        """Start no thread."""
+        self._begin()
 
-    async def call(self, function: Callable[[], T]) -> T:
-        """Return what ``function`` returns; what it raises goes on.
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._thread = Offload("fapilog-console")
 
-        A caller that is cancelled lets the next one begin, although its own function goes on.
+    async def call(self, function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
+        """Return what ``function(*args)`` returns; what it raises goes on.
+
+        Raises:
+            RuntimeError: If the system gives no thread.
         """
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            # A lock belongs to the loop that it was first waited for in.
-            self._loop, self._lock = loop, asyncio.Lock()
-        async with self._lock:
-            return await asyncio.to_thread(function)
+        if os.getpid() != self._pid:
+            self._begin()
+        thread = self._thread
+        try:
+            result: T = await thread.run(function, *args)
+        finally:
+            # It does what waits, and ends: nothing stays behind when nobody looks.
+            thread.close()
+        return result
