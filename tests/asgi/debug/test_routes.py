@@ -212,3 +212,16 @@ async def test_an_engine_that_keeps_nothing_is_shown_as_one(front: MakeFront, pa
     app.console.engine = lambda: _runtime.build_engine(FastAPIBuilder().with_debug_route(None).options())
 
     assert (await ask(app, "GET", PATH + path, headers=BEARER)).status_code == status
+
+
+async def test_all_refused_tries_are_told_before_the_application_has_stopped(front: MakeFront) -> None:
+    """Also those that wait for the end of their minute."""
+    sink = MemorySink(name="told")
+    app = front(builder=FastAPIBuilder().add_sink(sink))
+    for _ in range(3):
+        await ask(app, headers={"authorization": "Bearer wrong"})
+
+    app.console.close()
+    await app.console.engine().flush_async(5)
+
+    assert [event["count"] for event in sink.events if event["message"] == "debug_access_refused"] == [1, 2]

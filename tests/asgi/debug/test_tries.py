@@ -116,3 +116,19 @@ def test_no_address_tries_more_often_than_it_may_and_every_failure_is_told(steps
         assert all(sum(begin <= at < begin + 60 for at in times) <= 2 * MAX_TRIES for begin in times)
         minutes = math.ceil((times[-1] - times[0]) / 60) + 1 if times else 0
         assert len(times) <= MAX_TRIES * minutes
+
+
+def test_what_was_not_told_yet_is_told_at_the_end() -> None:
+    """Nobody may ask again before the process ends; and whoever was shut out stays so."""
+    told = Told()
+    told.fail(MAX_TRIES + 2)
+    told.fail(1, "203.0.113.8")
+    told.tries.close()
+    told.tries.close()
+
+    assert told.events == [
+        (CLIENT, "wrong_token", 1),
+        ("203.0.113.8", "wrong_token", 1),
+        (CLIENT, "wrong_token", MAX_TRIES + 1),
+    ]
+    assert told.tries.shut_out(CLIENT) == 60

@@ -101,6 +101,7 @@ class Console:
 
     def close(self) -> None:
         """End what is on its way and take back what was changed for a while: the application stops."""
+        self.guard.close()
         self.tails.close()
         self.louder.close()
         self.levels.close()

@@ -116,6 +116,10 @@ class Guard:
         place = self._sessions.place(scope).encode("ascii")
         return Answer(303, b"", b"text/plain", ((b"location", place), self._sessions.cookie(scope)))
 
+    def close(self) -> None:
+        """Tell of the failed tries that were not told yet: the application stops."""
+        self._tries.close()
+
     def _shown(self, scope: Scope, path: str) -> tuple[Access, str, tuple[tuple[bytes, bytes], ...]]:
         """Return what a request shows by itself: access, else what was wrong with it; and a cookie for a ticket."""
         bearer = bearer_of(scope["headers"])

@@ -92,6 +92,14 @@ class Tries:
             told.append(_Untold(client, reason, 1 + (former.untold.failures if former is not None else 0)))
         self._tell(told)
 
+    def close(self) -> None:
+        """Tell what was not told yet: the application stops. Who is shut out stays so."""
+        with self._lock:
+            told = [window.untold for window in self._windows.values()]
+            for window in self._windows.values():
+                window.untold = _NOTHING
+        self._tell(told)
+
     def _over(self, now: float) -> list[_Untold]:
         """Forget the addresses whose minute is over; they stand in the order in which it began."""
         told = []
