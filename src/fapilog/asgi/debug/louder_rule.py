@@ -74,7 +74,9 @@ class LouderRule(Grant):
         for key in sorted(body.keys() - _KEYS):
             raise ConfigError.unknown("louder", key, _KEYS)
         given = body.get("level")
-        level = levels.number("" if given is None else given, "level")
+        if given is None:
+            raise ConfigError.wrong("level", None, "a level, by name or number; null goes with the id of a rule")
+        level = levels.number(given, "level")
         seconds = body.get("ttl_seconds")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_SECONDS:
             raise ConfigError.wrong("ttl_seconds", seconds, f"seconds above zero, {LONGEST_SECONDS} at most")
