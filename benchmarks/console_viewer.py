@@ -38,14 +38,17 @@ class _Page:
         connection.close()
 
     def _read(self) -> None:
+        """Take what comes and count it as cheaply as can be: beside what is measured there is one core more."""
+        left = b""
         while not self._closed.is_set():
             try:
-                line = self._answer.readline()
+                data = self._answer.read1(1 << 20)
             except (OSError, http.client.HTTPException, ValueError):
                 return
-            if not line:
+            if not data:
                 return
-            self.seen += b'"place":' in line or b'"request_completed"' in line
+            whole, _, left = (left + data).rpartition(b"\n")
+            self.seen += whole.count(b'"place":') + whole.count(b'"request_completed"')
 
     def _poll(self) -> None:
         while not self._closed.wait(_STATUS_SECONDS):
