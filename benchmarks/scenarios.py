@@ -193,6 +193,7 @@ SCENARIOS = (
             Column("lost", "lost", 1.0, 0),
         ),
         rounds=1,
+        sinks=True,
     ),
     Scenario(
         "memory",
