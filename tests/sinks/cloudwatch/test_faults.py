@@ -68,7 +68,7 @@ async def test_calls_that_outlive_the_timeout_are_left_behind_four_at_most(serve
     """A call that trickles for ever holds a thread of its own, and no more than four are ever left; then it goes on."""
     release, put = threading.Event(), LogsClient.put
     monkeypatch.setattr(LogsClient, "put", lambda self, events: release.wait() and put(self, events))
-    async with opened(CloudwatchSink(server.options(group, timeout="1s"))) as sink:
+    async with opened(CloudwatchSink(server.options(group, timeout="10s"))) as sink:
         sink._timeout = 0.02
         for _ in range(20):
             with pytest.raises(SinkError) as caught:
