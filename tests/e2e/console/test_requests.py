@@ -36,7 +36,7 @@ def test_the_list(console: Watched, traced: Shop) -> None:
     traced.get("/api/products/1", "came-later")
     expect(console.at("request-row").first).to_contain_text("came-later")
     console.at("requests-slowest").click()
-    # Not the first of all, as a WebSocket of another test may have been open for longer; but up there, and the last is not.
+    # Not the first of all: a WebSocket of another test may have been open for longer.
     expect(row(console, "slow-one")).to_be_visible()
     expect(console.at("request-row").first).not_to_contain_text("came-later")
     console.at("requests-failed").click()
