@@ -15,35 +15,17 @@ from fapilog.context import current
 from fapilog.errors import ConfigError
 from fapilog.flight_options import FlightRecorderOptions
 from fapilog.sinks.memory import MemorySink
+from tests.flights import Flight
 
 log = get_logger("job")
 
 
-class Process:
+class Process(Flight):
     """The process's default engine, at INFO, and what came out of it."""
 
     def __init__(self, options: FlightRecorderOptions | None = None) -> None:
-        self.sink = MemorySink(max_events=10_000)
-        self.engine = _runtime.build_engine(LoggerBuilder().add_sink(self.sink)._set(flight_recorder=options).options())
+        super().__init__(LoggerBuilder(), options)
         _runtime.push_default(self.engine)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """All events so far, in order."""
-        assert self.engine.flush(10.0)
-        return list(self.sink.events)
-
-    @property
-    def messages(self) -> list[str]:
-        """Their messages."""
-        return [event["message"] for event in self.events]
-
-    @property
-    def figures(self) -> dict[str, int]:
-        """The account, which balances."""
-        figures = self.engine.ledger.figures()
-        assert figures["kept"] == sum(figures[name] for name in ("released", "discarded", "evicted", "held"))
-        return figures
 
     def end(self) -> None:
         """Give the default back."""

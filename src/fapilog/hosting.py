@@ -17,7 +17,7 @@ from fapilog.asgi.setup import captures, check_levels, debug_route
 from fapilog.asgi.stack import Stack, stacked
 from fapilog.config.builder import OptionsBuilder
 from fapilog.config.options import Options
-from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions, StdlibOptions
+from fapilog.edge_options import DEBUG_PATH, StdlibOptions
 from fapilog.engine.engine import Engine
 
 
@@ -87,11 +87,11 @@ class EdgeBuilder(OptionsBuilder):
         path: str | None = DEBUG_PATH,
         token: str | None = None,
         *,
-        hosts: Sequence[str] = (),
+        hosts: Sequence[str] | None = None,
         allow: Callable[[Any], bool | Awaitable[bool]] | None = None,
-        keep: int | str = "8 MB",
-        max_tails: int = 8,
-        spans: int = 2_000,
+        keep: int | str | None = None,
+        max_tails: int | None = None,
+        spans: int | None = None,
         trace_url: str | None = None,
     ) -> Self:
         """Answer what the running process has to say to whoever has the token; see :mod:`fapilog.asgi.debug`.
@@ -104,11 +104,12 @@ class EdgeBuilder(OptionsBuilder):
             token: What a reader has to show, printable ASCII. Default: one is generated and printed to standard
                 error, with a link that opens once, when the application starts; with ``allow`` none. Give one if
                 there are several worker processes.
-            hosts: Names by which it may be asked for on this machine beside ``localhost``: that of a proxy.
+            hosts: Names by which it may be asked for on this machine beside ``localhost``: that of a proxy. Default
+                none.
             allow: Your own authentication, asked about each request that shows no valid token: a function, or a
                 coroutine function, of the ASGI scope. True lets this very request read or change; anything else, and
                 whatever it raises, refuses it. It is called on the event loop.
-            keep: How much of the latest events is kept in memory, bytes or such as ``"8 MB"``, the default.
+            keep: How much of the latest events is kept in memory, bytes or such as ``"8 MB"``. Default 8 MB.
             max_tails: How many may watch events arrive at a time. Default 8.
             spans: How many ended spans are kept. Default 2 000; 0 for none.
             trace_url: Where a trace can be looked at, with ``{trace_id}`` in it. Default none.
@@ -118,8 +119,18 @@ class EdgeBuilder(OptionsBuilder):
         """
         if path is None:
             return self._set(debug_route=None, debug_allow=None)
-        options = DebugRouteOptions(path, token, hosts, keep, max_tails, spans, trace_url)
-        return self._set(debug_route=options, debug_allow=allow)
+        if allow is not None:
+            self._set(debug_allow=allow)
+        return self._part(
+            "debug_route",
+            path=path,
+            token=token,
+            hosts=hosts,
+            keep=keep,
+            max_tails=max_tails,
+            spans=spans,
+            trace_url=trace_url,
+        )
 
     def with_flight_recorder(
         self,

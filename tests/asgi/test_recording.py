@@ -23,48 +23,27 @@ from fapilog.flight_options import FlightRecorderOptions
 from fapilog.sinks.memory import MemorySink
 from fapilog.stdlib import capture_stdlib
 from tests.asgi.driver import Server, http_scope, reply, websocket_scope
+from tests.flights import Flight
 
 pytestmark = pytest.mark.asyncio
 app_log = get_logger("app")
 
 
-class Flight:
-    """An engine at INFO with a flight recorder, and what came out of it."""
+class Served(Flight):
+    """An engine with a flight recorder, and the middleware of an application on it."""
 
     def __init__(self, builder: Any = None, **options: Any) -> None:
-        self.sink = MemorySink(max_events=100_000)
-        builder = LoggerBuilder() if builder is None else builder
-        chosen = builder.add_sink(self.sink)._set(flight_recorder=FlightRecorderOptions(**options)).options()
-        self.options = chosen
-        self.engine = _runtime.build_engine(chosen)
+        super().__init__(LoggerBuilder() if builder is None else builder, FlightRecorderOptions(**options))
 
     def wrap(self, app: Any, **asgi: Any) -> RequestMiddleware:
         """Put the middleware around an application."""
         return RequestMiddleware(app, AsgiOptions(**asgi), below=recording_of(self.options))
 
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """All events so far, in order."""
-        assert self.engine.flush(10.0)
-        return list(self.sink.events)
-
-    @property
-    def messages(self) -> list[str]:
-        """Their messages."""
-        return [event["message"] for event in self.events]
-
-    @property
-    def figures(self) -> dict[str, int]:
-        """The account, which balances."""
-        figures = self.engine.ledger.figures()
-        assert figures["kept"] == sum(figures[name] for name in ("released", "discarded", "evicted", "held"))
-        return figures
-
 
 @contextlib.contextmanager
-def flight_of(**options: Any) -> Iterator[Flight]:
+def flight_of(**options: Any) -> Iterator[Served]:
     """Make an engine the default for a block."""
-    flight = Flight(**options)
+    flight = Served(**options)
     _runtime.push_default(flight.engine)
     try:
         yield flight
@@ -76,7 +55,7 @@ def flight_of(**options: Any) -> Iterator[Flight]:
 
 
 @pytest.fixture
-def flight() -> Iterator[Flight]:
+def flight() -> Iterator[Served]:
     """With the defaults."""
     with flight_of() as made:
         yield made

@@ -39,3 +39,17 @@ def test_without_a_debug_route_nothing_is_kept(tmp_path: Path) -> None:
     engine = _runtime.build_engine(FastAPIBuilder().add_file(tmp_path / "app.log").options())
 
     assert engine.recent is None
+
+
+def test_code_that_names_one_option_of_the_route_leaves_the_others_to_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As every other method: what is not said is as the layers below have it."""
+    monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__KEEP", "1 MB")
+    monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__TRACE_URL", "https://traces.example/{trace_id}")
+    monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__TOKEN", "of-the-environment")
+    route = FastAPIBuilder().with_debug_route(max_tails=2).with_debug_route(spans=5).options().debug_route
+
+    assert route is not None
+    assert (route.keep, route.max_tails, route.spans) == ("1 MB", 2, 5)
+    assert (route.token, route.trace_url) == ("of-the-environment", "https://traces.example/{trace_id}")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from fapilog.coerce import to_plain_fields, to_text
+from fapilog.coerce import size_of, to_plain_fields, to_text
 from fapilog.context import current
 from fapilog.diagnostics import attempt
 from fapilog.event import Extra, Intake, Origin, SpanIds
@@ -58,7 +58,7 @@ def submit(
     copied = queue.copy_fields(fields)
     if copied is None:
         plain = to_plain_fields(fields)
-        copied = (plain, _size(plain))
+        copied = (plain, size_of(plain))
     plain, size = copied
     size += _OVERHEAD_BYTES + len(text)
     extra = None
@@ -136,14 +136,3 @@ def _ids_of(span: Any) -> Any:
 def bind_fields(bound: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a new bound logger: the old ones with the new ones on top, by value."""
     return {**bound, **to_plain_fields(fields)}
-
-
-def _size(value: Any) -> int:
-    """Return roughly how many bytes a plain value holds; what an ordinary scalar takes is in the overhead."""
-    if type(value) is str:
-        return len(value)
-    if type(value) is dict:
-        return sum(len(key) + 64 + _size(item) for key, item in value.items())
-    if type(value) is list:
-        return sum(32 + _size(item) for item in value)
-    return 0

@@ -9,16 +9,13 @@ from fapilog.asgi.debug.levels import TemporaryLevels
 from fapilog.asgi.debug.louder import LouderRules, on_loop
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.tail import Tails
+from fapilog.asgi.debug.told import tell
 from fapilog.asgi.debug.turns import Turns
 from fapilog.asgi.headers import HeaderReader
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.diagnostics import attempt
-from fapilog.event import Origin
 from fapilog.levels import WARNING
-from fapilog.logger.capture import submit
 from fapilog.units import parse_duration
-
-LOGGER = "fapilog.console"
 
 
 class Console:
@@ -63,7 +60,7 @@ class Console:
 
     def report(self, message: str, fields: Mapping[str, Any]) -> None:
         """Log what an operator has to know of who asks for the console, whatever the levels are."""
-        submit(Origin(LOGGER, self.engine().queue), WARNING, message, fields)
+        tell(self.engine(), WARNING, message, fields)
 
     def client_of(self, scope: Any) -> str:
         """Return the address of whoever asks; ``""`` if nobody knows, as on a Unix socket."""

@@ -7,7 +7,7 @@ request ─► Host over loopback: 421 ─► a change from another site's page:
 
 import asyncio
 import inspect
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from fapilog.asgi.access import diagnose
@@ -64,7 +64,7 @@ class Guard:
         """Begin with no failed tries."""
         self._options = options
         self._sessions = Sessions(options.token, options.path, clock)
-        self._tries = Tries(report or _unheard, clock)
+        self._tries = Tries(report, clock)
 
     async def admit(self, scope: Scope, *, path: str, client: str) -> Admission:
         """Return what a request may do. Never raises for what a client sends or for what ``allow`` does.
@@ -87,7 +87,7 @@ class Guard:
             return Admission(Access.NONE)
         bearer = bearer_of(scope["headers"])
         shut_out = None if bearer is None else self._shut_out(scope, client, bearer)
-        access, reason, headers = (Access.NONE, "", ()) if shut_out is not None else self._shown(scope, path)
+        access, reason, headers = (Access.NONE, "", ()) if shut_out is not None else self._shown(scope, path, bearer)
         # The application's own users may show tokens that are none of ours: what those of one address do is theirs.
         if access < (Access.CHANGE if changes else Access.READ) and await self._is_allowed(scope):
             access = Access.CHANGE
@@ -120,9 +120,10 @@ class Guard:
         """Tell of the failed tries that were not told yet: the application stops."""
         self._tries.close()
 
-    def _shown(self, scope: Scope, path: str) -> tuple[Access, str, tuple[tuple[bytes, bytes], ...]]:
+    def _shown(
+        self, scope: Scope, path: str, bearer: bytes | None
+    ) -> tuple[Access, str, tuple[tuple[bytes, bytes], ...]]:
         """Return what a request shows by itself: access, else what was wrong with it; and a cookie for a ticket."""
-        bearer = bearer_of(scope["headers"])
         if bearer is not None:
             right = self._options.token.matches(bearer)
             return (Access.CHANGE, "", ()) if right else (Access.NONE, _WRONG_TOKEN, ())
@@ -178,10 +179,6 @@ class Guard:
 
     def _action(self, scope: Scope) -> str | None:
         return f"{self._sessions.place(scope)}/{SESSION}" if self._options.takes_token else None
-
-
-def _unheard(message: str, fields: dict[str, Any]) -> None:
-    """Tell nobody."""
 
 
 def _tickets(scope: Scope) -> list[bytes]:

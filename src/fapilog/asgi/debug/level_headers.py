@@ -46,7 +46,7 @@ class LevelHeaders:
         self._tokens = None if token is None else LevelTokens(token, self._levels, clock)
         self._tell = tell
         self._clock = clock
-        self._tries = Tries(_nothing, clock)
+        self._tries = Tries(None, clock)
         self._said: dict[str, tuple[float, int]] = {}
 
     def grant(self, value: bytes, client: str) -> Grant | None:
@@ -79,7 +79,3 @@ class LevelHeaders:
         count = self.refused[reason]
         self._said[reason] = (now + _SAY_EVERY_SECONDS, count)
         self._tell(REFUSED, {"client_ip": client, "reason": reason, "count": count - told})
-
-
-def _nothing(*_: object) -> None:
-    """Report nothing: refusals are told by reason."""

@@ -16,15 +16,14 @@ from typing import Any, Protocol
 
 from fapilog.asgi.debug.answers import Answer, BadRequestError, as_json
 from fapilog.asgi.debug.request import Request
+from fapilog.asgi.debug.told import tell
 from fapilog.clock import Clock
 from fapilog.coerce import to_text
 from fapilog.errors import ConfigError
-from fapilog.event import Origin, timestamp
+from fapilog.event import timestamp
 from fapilog.levels import INFO
-from fapilog.logger.capture import submit
 from fapilog.stdlib.levels import StdlibLevels, taken_from, with_own_level
 
-CONSOLE_LOGGER = "fapilog.console"
 MOST_SECONDS = 86_400
 _MOST_CHANGES = 200
 _MOST_LOGGERS = 500
@@ -204,8 +203,7 @@ class TemporaryLevels:
         name = engine.queue.levels.name
         levels = {"level_before": name(before), "level_after": name(after)}
         fields = {"client_ip": who or None, "target_logger": logger, **levels, **more}
-        # An origin that the engine does not know: no level, not even the one just set, keeps this from coming out.
-        submit(Origin(CONSOLE_LOGGER, engine.queue), INFO, message, fields)
+        tell(engine, INFO, message, fields)
 
 
 async def get_levels(request: Request) -> Answer:

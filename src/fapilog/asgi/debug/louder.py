@@ -25,18 +25,17 @@ from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.level_headers import LevelHeaders
 from fapilog.asgi.debug.louder_rule import LouderRule, Timer
 from fapilog.asgi.debug.request import Request
+from fapilog.asgi.debug.told import tell
 from fapilog.asgi.exchange import BelowOf, Exchange
 from fapilog.asgi.headers import LEVEL_HEADER
 from fapilog.asgi.loud import Grant, Loud
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.context import Below
 from fapilog.errors import ConfigError
-from fapilog.event import Origin, timestamp
+from fapilog.event import timestamp
 from fapilog.levels import INFO, WARNING
-from fapilog.logger.capture import submit
 
 MOST_RULES = 20
-_CONSOLE = "fapilog.console"
 _OVER = -math.inf
 
 
@@ -182,8 +181,7 @@ class LouderRules:
         self._tell(INFO, "louder_rule_ended", {**_said(rule), "reason": reason, "matched": rule.matched, **who})
 
     def _tell(self, levelno: int, message: str, fields: Mapping[str, Any]) -> None:
-        # An origin that the engine does not know: no level keeps this from coming out.
-        submit(Origin(_CONSOLE, self._engine().queue), levelno, message, fields)
+        tell(self._engine(), levelno, message, fields)
 
 
 async def get_louder(request: Request) -> Answer:

@@ -47,11 +47,11 @@ class Tries:
 
     Args:
         report: Takes what is to be logged: the first failure of an address, and then at most one event a minute with
-            the sum of those since.
+            the sum of those since; None if somebody else tells them.
         clock: For the minute.
     """
 
-    def __init__(self, report: Report, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, report: Report | None, clock: Clock = SYSTEM_CLOCK) -> None:
         """Begin with nobody."""
         self._report = report
         self._clock = clock
@@ -113,9 +113,10 @@ class Tries:
 
     def _tell(self, told: Iterable[_Untold]) -> None:
         """Hand out what is to be logged, outside of the lock."""
+        report = self._report
         for client, reason, count in told:
-            if count:
-                self._report(REFUSED, {"client_ip": client, "reason": reason, "count": count})
+            if count and report is not None:
+                report(REFUSED, {"client_ip": client, "reason": reason, "count": count})
 
 
 def _key(client: str) -> str:
