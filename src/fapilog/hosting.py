@@ -15,9 +15,9 @@ from fapilog import _runtime
 from fapilog.asgi.routes import RouteOf
 from fapilog.asgi.setup import captures, check_levels, debug_route
 from fapilog.asgi.stack import Stack, stacked
+from fapilog.config.base import UNSAID, Unsaid
 from fapilog.config.builder import OptionsBuilder
 from fapilog.config.options import Options
-from fapilog.edge_options import DEBUG_PATH, StdlibOptions
 from fapilog.engine.engine import Engine
 
 
@@ -84,7 +84,7 @@ class EdgeBuilder(OptionsBuilder):
 
     def with_debug_route(
         self,
-        path: str | None = DEBUG_PATH,
+        path: str | Unsaid | None = UNSAID,
         token: str | None = None,
         *,
         hosts: Sequence[str] | None = None,
@@ -123,7 +123,7 @@ class EdgeBuilder(OptionsBuilder):
             self._set(debug_allow=allow)
         return self._part(
             "debug_route",
-            path=path,
+            path=None if path is UNSAID else path,
             token=token,
             hosts=hosts,
             keep=keep,
@@ -166,22 +166,28 @@ class EdgeBuilder(OptionsBuilder):
     def capture_stdlib(
         self,
         *,
-        level: str | int | None = "INFO",
-        loggers: tuple[str, ...] = ("root",),
-        source: bool = False,
-        servers: bool = True,
+        level: str | int | Unsaid | None = UNSAID,
+        loggers: Sequence[str] | None = None,
+        source: bool | None = None,
+        servers: bool | None = None,
     ) -> Self:
         """Send records of ``logging`` through fapilog while the application runs.
 
         Without this call only the loggers of the server (uvicorn, gunicorn, hypercorn) are taken over.
 
         Args:
-            level: As for :func:`fapilog.stdlib.capture_stdlib`.
-            loggers: The same.
-            source: The same.
+            level: As for :func:`fapilog.stdlib.capture_stdlib`. Default INFO.
+            loggers: The same. Default ``("root",)``.
+            source: The same. Default False.
             servers: Whether to take over the server's loggers. Default True.
+
+        Raises:
+            ConfigError: If a value cannot be used.
         """
-        return self._set(stdlib=StdlibOptions(level, loggers, source), servers=servers)
+        if servers is not None:
+            self._set(servers=servers)
+        self._part("stdlib", loggers=loggers, source=source)
+        return self if level is UNSAID else self._put("stdlib", level=level)
 
     def edge(self, attribute: str, route_of: Callable[[Any], RouteOf], kind: "type[Edge] | None" = None) -> "Edge":
         """Build the engine and what goes with it; for the host modules.

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from fapilog import _runtime
+from fapilog.edge_options import StdlibOptions
 from fapilog.fastapi import FastAPIBuilder
 from tests.engine.conftest import logger_of
 
@@ -45,11 +46,28 @@ def test_code_that_names_one_option_of_the_route_leaves_the_others_to_the_enviro
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As every other method: what is not said is as the layers below have it."""
+    monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__PATH", "/ops/log")
     monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__KEEP", "1 MB")
     monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__TRACE_URL", "https://traces.example/{trace_id}")
     monkeypatch.setenv("FAPILOG_DEBUG_ROUTE__TOKEN", "of-the-environment")
     route = FastAPIBuilder().with_debug_route(max_tails=2).with_debug_route(spans=5).options().debug_route
 
     assert route is not None
-    assert (route.keep, route.max_tails, route.spans) == ("1 MB", 2, 5)
+    assert (route.path, route.keep, route.max_tails, route.spans) == ("/ops/log", "1 MB", 2, 5)
     assert (route.token, route.trace_url) == ("of-the-environment", "https://traces.example/{trace_id}")
+
+
+def test_code_that_names_one_option_of_the_capture_leaves_the_others_to_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also the level, of which None says something: what is not said is as the layers below have it."""
+    monkeypatch.setenv("FAPILOG_STDLIB__LEVEL", "DEBUG")
+    monkeypatch.setenv("FAPILOG_STDLIB__LOGGERS", '["library"]')
+    monkeypatch.setenv("FAPILOG_SERVERS", "false")
+    options = FastAPIBuilder().capture_stdlib(source=True).options()
+    assert options.stdlib == StdlibOptions("DEBUG", ("library",), source=True)
+    assert not options.servers
+
+    options = FastAPIBuilder().capture_stdlib(level=None, loggers=("root",), servers=True).options()
+    assert options.stdlib == StdlibOptions(None, ("root",))
+    assert options.servers

@@ -1,9 +1,19 @@
 """What the methods of all builders do: put values into a mapping of options, checked at once."""
 
-from typing import Any, Self
+from enum import Enum, auto
+from typing import Any, Literal, Self
 
 from fapilog.config.options import Options, merge
 from fapilog.config.parts import SinkChoice
+
+
+class Unsaid(Enum):
+    """The default of a parameter whose None says something: it leaves the option to the environment."""
+
+    UNSAID = auto()
+
+
+UNSAID: Literal[Unsaid.UNSAID] = Unsaid.UNSAID
 
 
 class Filling:
