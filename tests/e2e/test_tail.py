@@ -20,7 +20,8 @@ from tests.e2e.server import PATIENCE_SECONDS, Server
 
 TAIL = "/debug/logging/tail"
 BEARER = {"authorization": "Bearer s3cret"}
-SECONDS_TO_END = 2.0
+SECONDS_TO_END = 8.0
+"""Under a second when nothing else runs; what this is to catch is an end that waits for watchers or their ping."""
 MORE_THAN_SOCKETS_HOLD = 1000
 """Events of 20 KB: 20 MB, where the ring has 8 and the buffers of a connection 10."""
 APP = textwrap.dedent("""
@@ -197,7 +198,7 @@ def test_a_client_that_does_not_read_does_not_hold_up_the_end_either(folder: Pat
         stopped = server.stop()
         took = time.monotonic() - began
 
-    assert took < 2 * SECONDS_TO_END
+    assert took < SECONDS_TO_END
     assert "Traceback" not in stopped.stdout + stopped.stderr
 
 

@@ -202,7 +202,7 @@ def test_a_hung_sink_stalls_only_itself(make_engine: MakeEngine) -> None:
     assert hung.entered.wait(5)
     result = engine.drain(0.3)
     assert result.timed_out
-    assert result.duration_seconds < 2
+    assert result.duration_seconds < 10
     assert [event["number"] for event in fine.events] == list(range(500))
     rows = result.sinks
     assert rows["fine"]["delivered"] == 500

@@ -13,14 +13,10 @@ from tests.e2e.console.places import TOKEN
 PATH = "/debug/logging"
 PATIENCE_MS = 20_000
 LET_GO = "net::ERR_ABORTED"  # what Chromium calls a request that the page itself has ended
-# Violations of the Content-Security-Policy go to the console, where everything is listened to; long tasks are kept.
+# Violations of the Content-Security-Policy go to the console, where everything is listened to.
 OBSERVE = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
-window.observed = [];
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) window.observed.push(entry.duration);
-}).observe({ type: "longtask", buffered: true });
 """
 
 
@@ -91,10 +87,6 @@ class Watched:
             assert waited < PATIENCE_MS, otherwise
             self.page.wait_for_timeout(50)  # lets the browser's messages in meanwhile
             waited += 50
-
-    def longest_task(self) -> float:
-        """Return the milliseconds of the longest task since the page was opened; 0 if none was longer than 50."""
-        return float(self.page.evaluate("Math.max(0, ...window.observed)"))
 
     # ---- what should not happen ------------------------------------------------------------------------------------
 
