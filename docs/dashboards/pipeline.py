@@ -32,6 +32,9 @@ from fapilog.metrics.catalogue import (
     QUEUE_CAPACITY,
     QUEUE_DEPTH,
     QUEUE_HIGH,
+    RECORDER_BYTES,
+    RECORDER_EVENTS,
+    RECORDER_HELD,
     RETRIES,
     SINK_EVENTS,
     SINK_IN_FLIGHT,
@@ -65,6 +68,7 @@ def pipeline() -> Any:
         ("Queue and worker", _queue()),
         ("Sinks: what they take", _sinks()),
         ("Sinks: what is in the way", _trouble()),
+        ("Flight recorder", _recorder()),
     ]
     text = "Is logging healthy: what is logged, what is lost and why, what waits, and which sink is the reason?"
     return dashboard("pipeline", "fapilog: pipeline", text, variables, rows)
@@ -251,5 +255,31 @@ def _trouble() -> list[Panel]:
             query(_SCOPE.most(SINK_SPOOLED, *SINK), _AT_SINK),
             unit=unit_of(SINK_SPOOLED),
             text=helped(SINK_SPOOLED),
+        ),
+    ]
+
+
+def _recorder() -> list[Panel]:
+    return [
+        graph(
+            "What became of kept events",
+            query(_SCOPE.rate(RECORDER_EVENTS, "outcome"), "{{outcome}}"),
+            unit=rate_of(RECORDER_EVENTS),
+            text=helped(
+                RECORDER_EVENTS,
+                more="Released come out because a request failed or was slow. Many evicted: its bounds are too narrow.",
+            ),
+        ),
+        graph(
+            "Kept now: events",
+            query(_SCOPE.most(RECORDER_HELD, *ENGINE), _AT),
+            unit=unit_of(RECORDER_HELD),
+            text=helped(RECORDER_HELD),
+        ),
+        graph(
+            "Kept now: bytes",
+            query(_SCOPE.most(RECORDER_BYTES, *ENGINE), _AT),
+            unit=unit_of(RECORDER_BYTES),
+            text=helped(RECORDER_BYTES, more="Of all requests together; the bound is `max_total_bytes`."),
         ),
     ]

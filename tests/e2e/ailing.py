@@ -39,6 +39,7 @@ builder = (
     .with_debug_route(token=os.environ["AILING_TOKEN"])
     .with_tracing()
     .with_metrics()
+    .with_flight_recorder()
     .add_stdout("json")
     .add_http(os.environ["AILING_URL"], name="remote")
     .with_retry(first_seconds=0.01, max_seconds=0.02)
@@ -52,5 +53,6 @@ app = FastAPI(lifespan=builder.build())
 
 @app.get("/login/{user}")
 async def login(user: str) -> dict[str, str]:
+    log.debug("Who is it?", user=user)
     log.info("Somebody logs in", user=user, password="correct horse battery staple")
     return {"user": user}

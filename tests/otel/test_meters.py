@@ -26,6 +26,8 @@ from opentelemetry.trace import set_span_in_context
 
 import fapilog
 from fapilog import _version
+from fapilog.flight import Recorder
+from fapilog.flight_options import FlightRecorderOptions
 from fapilog.metrics.catalogue import (
     BATCH_SIZE,
     DELIVERY,
@@ -34,6 +36,9 @@ from fapilog.metrics.catalogue import (
     HTTP_DURATION,
     LOSSES,
     QUEUE_DEPTH,
+    RECORDER_BYTES,
+    RECORDER_EVENTS,
+    RECORDER_HELD,
     Metric,
 )
 from fapilog.metrics.points import Counts, Family, Point
@@ -41,6 +46,7 @@ from fapilog.otel.meters import SCHEMA_URL, HttpRecorder, Instruments, Round
 from fapilog.otel.recording import Recording
 from fapilog.testing import FakeClock
 from tests.engine.sinks import Keeping
+from tests.engine.test_recorder_metrics import LIMITS, keep
 
 RECORDING = Recording()
 DELTA = AggregationTemporality.DELTA
@@ -95,7 +101,7 @@ class Rising:
 
 
 def test_a_collection_reads_the_figures_once() -> None:
-    """Sixteen instruments ask, and all get figures of one and the same moment."""
+    """Each instrument asks, and all get figures of one and the same moment."""
     source, reader = Rising(), InMemoryMetricReader()
     Instruments(provider_with(reader), source, RECORDING)
     assert source.asked == 0
@@ -231,6 +237,45 @@ def test_the_values_are_the_engines_figures() -> None:
     delivered = {("engine", "root"), ("outcome", "delivered")}
     assert values_in(data, EVENTS_TOTAL)[frozenset({*delivered, ("level", "INFO")})] == 3
     assert values_in(data, EVENTS_TOTAL)[frozenset({*delivered, ("level", "ERROR")})] == 1
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_the_account_of_the_flight_recorder_arrives_whole(*, configured: bool) -> None:
+    """Each collection has counters and gauges of one moment, which add up; without a recorder it has none of them."""
+    reader = InMemoryMetricReader()
+    builder = fapilog.LoggerBuilder().add_sink(Keeping()).with_metrics(meter_provider=provider_with(reader))
+    if configured:
+        builder = builder._set(flight_recorder=FlightRecorderOptions())
+    logger = builder.build()
+    engine = logger._engine()
+    account = (RECORDER_EVENTS, RECORDER_HELD, RECORDER_BYTES)
+
+    def collected() -> list[dict[frozenset[tuple[str, Any]], float]]:
+        data = reader.get_metrics_data()
+        return [values_in(data, metric) for metric in account]
+
+    def meant(kept: Recorder | None, **outcomes: int) -> list[dict[frozenset[tuple[str, Any]], float]]:
+        root = ("engine", "root")
+        held = len(kept.kept or ()) if kept is not None else 0
+        return [
+            {
+                frozenset((root, ("outcome", outcome))): outcomes.get(outcome, 0)
+                for outcome in ("released", "discarded", "evicted")
+            },
+            {frozenset((root,)): held},
+            {frozenset((root,)): kept.size_bytes if kept is not None else 0},
+        ]
+
+    assert collected() == (meant(None) if configured else [{}, {}, {}])
+    failed, well = Recorder(LIMITS, engine.ledger), Recorder(LIMITS, engine.ledger)
+    keep(engine, well, 5)
+    assert collected() == meant(well, evicted=2)
+    keep(engine, failed, 1)
+    well.finish(None)
+    assert collected() == meant(failed, evicted=2, discarded=3)
+    failed.finish("error")
+    assert collected() == meant(None, evicted=2, discarded=3, released=1)
+    logger.drain()
 
 
 @pytest.mark.parametrize("metric", [DELIVERY, BATCH_SIZE], ids=lambda metric: metric.name)

@@ -112,6 +112,7 @@ def build_engine(options: Options, levels: LevelTable, name: str, on_delivery: O
         name=name,
         watch=_watch(options, formats, reshape, levels, resource),
         on_delivery=on_delivery,
+        recorded=options.flight_recorder is not None,
     )
     return _engine_of(parts, options)
 

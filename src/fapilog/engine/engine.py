@@ -228,7 +228,7 @@ class Engine:
 
     def metrics(self) -> list[Family]:
         """Return every metric of ``ENGINE_METRICS`` as it is now; nothing is measured for it before it is asked for."""
-        return self._meter.families(self.queue, self.accounts, self._outlets())
+        return self._meter.families(self.queue, self.accounts, self._outlets(), self.ledger)
 
     def _totals(self) -> tuple[dict[str, int], int]:
         return totals_of(self.queue, self.accounts)

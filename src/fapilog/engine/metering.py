@@ -17,6 +17,7 @@ from fapilog.diagnostics import attempt
 from fapilog.engine.channels import Outlets
 from fapilog.engine.parts import EngineParts
 from fapilog.engine.queue import EventQueue
+from fapilog.flight import Ledger
 from fapilog.levels import STANDARD_LEVELS
 from fapilog.metrics import catalogue as the
 from fapilog.metrics.points import Family, Point
@@ -25,6 +26,7 @@ OTHER = "OTHER"
 MOST_REASONS = 50
 OUTCOMES = (DELIVERED, FILTERED, DROPPED, FAILED)
 _WITHHELD = (FILTERED, DROPPED, FAILED)
+_OF_RECORDER = ("released", "discarded", "evicted")
 _STATES = ("closed", "open", "half-open")
 _NS = 1_000_000_000
 _T = TypeVar("_T")
@@ -54,6 +56,7 @@ class Meter:
         self._name = parts.name
         self._clock = parts.clock
         self._table = parts.levels
+        self._recorded = parts.recorded
         self._levels = {number: name for name, number in STANDARD_LEVELS.items()}
         self._reasons: set[str] = set()
         at_call = parts.journal.redactors if parts.journal is not None else ()
@@ -63,9 +66,11 @@ class Meter:
         self._masked_before = self._masked()
         self._retried_before = {sink.name: sink.retried() for sink in self._sinks}
 
-    def families(self, queue: EventQueue, accounts: Accounts, outlets: Outlets) -> list[Family]:
+    def families(self, queue: EventQueue, accounts: Accounts, outlets: Outlets, ledger: Ledger) -> list[Family]:
         """Return every metric of ``ENGINE_METRICS``, in that order."""
         masked = self._masked() - self._masked_before
+        # Read at once, so that they add up, and before the locks here: nobody who waits for one waits for the other.
+        recorded = ledger.figures()
         with accounts.lock, queue.lock:
             figures = accounts.figures(queue.submitted(), queue.dropped)
             found = [
@@ -74,6 +79,7 @@ class Meter:
                 *self._of_queue(queue),
                 *self._of_sinks(figures["sinks"], accounts),
                 *self._of_wrappers(outlets),
+                *self._of_recorder(recorded),
             ]
         order = {metric.name: place for place, metric in enumerate(the.ENGINE_METRICS)}
         return sorted(found, key=lambda family: order[family[0].name])
@@ -138,6 +144,13 @@ class Meter:
             [Point((name, sink, state), int(state == now)) for sink, now in circuits for state in _STATES],
         )
         yield the.PRESSURE, [Point((name, sink), it.level) for sink, it in outlets.pressures.items()]
+
+    def _of_recorder(self, figures: Mapping[str, int]) -> Iterator[Family]:
+        is_told = self._recorded or figures["kept"] > 0
+        outcomes = [Point((self._name, it), figures[it]) for it in _OF_RECORDER]
+        yield the.RECORDER_EVENTS, outcomes if is_told else []
+        yield the.RECORDER_HELD, self._one(figures["held"]) if is_told else []
+        yield the.RECORDER_BYTES, self._one(figures["bytes"]) if is_told else []
 
     def _one(self, value: float) -> list[Point]:
         return [Point((self._name,), value)]

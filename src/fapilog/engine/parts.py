@@ -43,6 +43,7 @@ class EngineParts:
         watch: What is kept for whoever looks at the running process; None: nothing.
         on_delivery: Told of each batch: the sink's name, how many seconds it took, and how many events it held; in the
             thread that delivers. What it raises changes nothing.
+        recorded: Whether a flight recorder is configured: then its metrics are there before it has kept anything.
     """
 
     levels: LevelTable
@@ -67,3 +68,4 @@ class EngineParts:
     at_look: Sequence[Any] | None = None
     watch: WatchParts | None = None
     on_delivery: OnDelivery | None = None
+    recorded: bool = False

@@ -106,6 +106,19 @@ DELIVERY = Metric(
     SECONDS,
 )
 BATCH_SIZE = Metric("fapilog.sink.batch.size", "histogram", "{event}", ("engine", "sink"), "Events in a batch.", EVENTS)
+RECORDER_EVENTS = Metric(
+    "fapilog.flight_recorder.events",
+    "counter",
+    "{event}",
+    ("engine", "outcome"),
+    "Events that the flight recorder had kept, by what became of them: released, discarded or evicted.",
+)
+RECORDER_HELD = Metric(
+    "fapilog.flight_recorder.held", "gauge", "{event}", ("engine",), "Events that the flight recorder keeps now."
+)
+RECORDER_BYTES = Metric(
+    "fapilog.flight_recorder.size", "gauge", "By", ("engine",), "Bytes of the events that the flight recorder keeps."
+)
 HTTP_LABELS = (
     "http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type",
     "network.protocol.version",
@@ -117,6 +130,7 @@ HTTP_DURATION = Metric(
 ENGINE_METRICS = (
     EVENTS_TOTAL, LOSSES, IN_FLIGHT, MASKED, QUEUE_DEPTH, QUEUE_CAPACITY, QUEUE_BYTES, QUEUE_HIGH, WORKER_LAG,
     SINK_EVENTS, SINK_IN_FLIGHT, SINK_SPOOLED, SPOOL_BYTES, RETRIES, CIRCUIT, PRESSURE, DELIVERY, BATCH_SIZE,
+    RECORDER_EVENTS, RECORDER_HELD, RECORDER_BYTES,
 )  # fmt: skip
 """What an engine tells of itself."""
 CATALOGUE = (*ENGINE_METRICS, HTTP_DURATION)

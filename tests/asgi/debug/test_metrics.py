@@ -27,6 +27,7 @@ METRICS = PATH + "/metrics"
 BEARER = {"authorization": "Bearer s3cret"}
 OPENMETRICS = {"accept": "application/openmetrics-text;version=1.0.0"}
 REQUEST = ("GET", "http", "/orders", "200", "", "1.1")
+GAUGES = ("held", "size_bytes")
 pytestmark = pytest.mark.asyncio
 
 
@@ -206,3 +207,31 @@ async def test_the_middleware_answers_it_for_its_engine() -> None:
     (event,) = sink.events
     assert event["path"] == "/orders"
     assert f'fapilog_events_total{{engine="root",level="{event["level"]}",outcome="delivered"}} 1.0' in answer.text
+
+
+async def test_the_account_of_the_flight_recorder_is_there() -> None:
+    """From the first scrape on; what it says is what the JSON says."""
+    log = fapilog.get_logger("orders")
+
+    async def orders(scope: Any, receive: Any, send: Any) -> None:
+        log.debug("looked up")
+        if scope["path"] == "/broken":
+            raise LookupError
+        await teapot(scope, receive, send)
+
+    builder = FastAPIBuilder().with_debug_route(token="s3cret").with_flight_recorder(max_events=1).add_sink(Keeping())
+    application = FapilogMiddleware(orders, builder=builder)
+
+    async def scraped() -> dict[str, float]:
+        text = (await ask(application, headers=BEARER)).text
+        families = [one for one in parse_classic(text) if one.name.startswith("fapilog_flight_recorder")]
+        return {sample.labels.get("outcome", one.name): sample.value for one in families for sample in one.samples}
+
+    none = dict.fromkeys(("released", "discarded", "evicted", *(f"fapilog_flight_recorder_{n}" for n in GAUGES)), 0.0)
+    await ask(application, "/orders")
+    assert await scraped() == {**none, "discarded": 1}
+    with pytest.raises(LookupError):
+        await ask(application, "/broken")
+    assert await scraped() == {**none, "discarded": 1, "released": 1}
+    told = (await ask(application, PATH, headers=BEARER)).json()["recorder"]
+    assert (told["kept"], told["released"], told["discarded"], told["held"]) == (2, 1, 1, 0)
