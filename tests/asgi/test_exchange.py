@@ -101,6 +101,16 @@ async def test_both_levels_can_be_set(log):
 # ── the request id ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("dots", [b".", b"..", b"." * 32])
+async def test_dots_alone_are_no_id(log, dots):
+    """Browsers take them for a way up, so what was done under such an id could not be looked up by it."""
+    server = Server()
+    await server.run(FapilogMiddleware(answering()), http_scope(headers=[(b"x-request-id", dots)]))
+
+    assert len(log.request["request_id"]) == 32
+    assert server.headers(b"x-request-id") != [dots]
+
+
 @pytest.mark.parametrize(
     "bad", [b"", b"a\r\nx: y", b"\x1b]0;x\x07", b"x" * 65_536, b"{a}", b"%s", b"<script>", b"\xff"]
 )

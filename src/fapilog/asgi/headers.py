@@ -28,7 +28,8 @@ LEVEL_HEADER = b"x-log-level"
 _CREDENTIALS = NameRules(mask=CREDENTIALS.fields, allow=CREDENTIALS.harmless)
 _SECRET_WORDS = ("token", "secret", "password", "passwd", "credential", "apikey", "api-key", "session", "cookie", "jwt")
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# Dots alone are no name in a URL, such as that of the console's page about the request.
+_REQUEST_ID = re.compile(rb"(?!\.+\Z)[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _NO_TRACE = b"0" * 32
 _NO_SPAN = b"0" * 16

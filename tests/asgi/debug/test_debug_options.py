@@ -115,6 +115,25 @@ def test_a_token_beside_an_own_guard_is_good_too() -> None:
     assert console.token.matches(b"s3cret")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/", "debug", "/a/", "//a", "/a//b", "/a b", "/a?b", "/a#b", "/a%20b", "/{a}", "/a:b", "/a@b", "/a;b", "/é",
+        "/.", "/..", "/./a", "/a/../b", "/a/..", "/a\\b", "/<a>", "/a\n",
+    ],
+)  # fmt: skip
+def test_a_path_that_not_everybody_spells_the_same_is_refused(path: str) -> None:
+    """Browsers encode some and remove dots: the page would look for its own files where nothing is."""
+    with pytest.raises(ConfigError, match=r"^with_debug_route\(path\): .* such as \"/debug/logging\", of letters"):
+        FastAPIBuilder().with_debug_route(path)
+
+
+@pytest.mark.parametrize("path", ["/d", "/_debug/~log-s.v1", "/.well-known/log", "/...", "/a..b/c"])
+def test_a_plain_path_is_taken(path: str) -> None:
+    """Letters, digits and what URLs reserve for nothing."""
+    assert DebugRouteOptions(path=path).path == path
+
+
 def test_every_option_reaches_the_console() -> None:
     """From methods, from settings and from variables it is one value."""
     said: dict[str, Any] = {

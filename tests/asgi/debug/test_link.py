@@ -68,6 +68,14 @@ async def test_it_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) 
     assert said.out == ""
 
 
+async def test_without_a_lifespan_the_first_request_tells_where(capsys: pytest.CaptureFixture[str]) -> None:
+    """An application that is mounted has its place before the path; nothing of a client's gets into the terminal."""
+    DebugOptions().announce("/shop/\x1b[2J/")
+    link, _ = capsys.readouterr().err.splitlines()
+
+    assert link.startswith("fapilog: debug route: /shop/%1B%5B2J/debug/logging?once=")
+
+
 class Gone:
     """A pipe that nobody reads any more."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from fapilog import get_logger
 from fapilog.errors import SinkError
@@ -161,3 +162,16 @@ async def test_a_queue_that_is_nearly_full_is_not_ready(front: MakeFront) -> Non
     assert reason.startswith("queue: ")
     assert " of 20 events" in reason
     assert (await ask(route, path=HEALTH, headers=BEARER)).status_code == 200
+
+
+async def test_what_is_kept_of_spans(front: MakeFront) -> None:
+    """How many are kept, and how many could not be read; nothing where none are to be kept."""
+    provider = TracerProvider()
+    route = front(builder=FastAPIBuilder().with_tracing(tracer_provider=provider), spans=2)
+    assert (await ask(route, headers=BEARER)).json()["spans"]["max_spans"] == 2
+    for name in ("one", "two", "three"):
+        with provider.get_tracer("test").start_as_current_span(name):
+            pass
+
+    assert (await ask(route, headers=BEARER)).json()["spans"] == {"spans": 2, "max_spans": 2, "unreadable": 0}
+    assert (await ask(front(spans=0), headers=BEARER)).json()["spans"] is None

@@ -1,6 +1,5 @@
 """Signed values, and the links that open once."""
 
-from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from fapilog.asgi.debug import one_time_link
 from fapilog.asgi.debug.auth import Token
-from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.signed import Signer
 from fapilog.asgi.debug.tickets import EXPIRED, FORGED, MAX_USED, TOO_MANY, USED, Tickets, signer_of
 from fapilog.clock import SYSTEM_CLOCK
@@ -128,18 +126,6 @@ def test_the_link_does_not_have_the_token_in_it() -> None:
 
     assert link.startswith("https://shop.example:8443/api/figures?once=")
     assert "s3cret-token" not in link
-
-
-def test_the_options_make_tickets_of_the_same_kind() -> None:
-    """``DebugOptions.ticket`` and :func:`one_time_link` open the same console."""
-    clock = FakeClock()
-    options = DebugOptions(token="s3cret-token", clock=clock)
-    made = [options.ticket() for _ in range(3)]
-
-    assert all(one != other for one, other in pairwise(made))
-    assert tickets(clock).take(made[0].encode()) == ""
-    clock.advance(600)
-    assert tickets(clock).take(made[1].encode()) == EXPIRED
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
+from urllib.parse import quote
 
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.link import base_url, tell
-from fapilog.asgi.debug.tickets import SECONDS, Tickets, link_of, signer_of
+from fapilog.asgi.debug.tickets import Tickets, link_of, signer_of
 from fapilog.asgi.types import Scope
 from fapilog.clock import SYSTEM_CLOCK, Clock
 from fapilog.edge_options import DEBUG_PATH, DebugRouteOptions
@@ -88,16 +89,17 @@ class DebugOptions:
             trace_url=options.trace_url,
         )
 
-    def ticket(self) -> str:
-        """Return a new ticket: in ``?once=`` of a link it opens the console once, for reading, within ten minutes."""
-        return self._signer.make(SECONDS)
-
-    def announce(self) -> None:
+    def announce(self, root_path: str = "") -> None:
         """Tell a link that opens once and the token, unless that was done; a configured token is never printed.
 
         The link holds until it was opened, and no longer than the token, which is this process's.
+
+        Args:
+            root_path: Of the request at hand, if there is one: a lifespan may not have begun, or be another one's.
         """
         if not self.announced:
             self.announced = True
-            link = link_of(base_url(), self.path, self._signer.make(None))
+            link = link_of(
+                base_url() or quote(root_path.rstrip("/"), errors="replace"), self.path, self._signer.make(None)
+            )
             tell(f"fapilog: debug route: {link}", f"fapilog: debug token: {self.token.reveal()}")

@@ -62,7 +62,7 @@ class DebugRoute:
         """Answer what is the console's; pass on everything else untouched, at the first time after telling the link."""
         console = self.console
         if not console.options.announced:
-            console.options.announce()
+            console.options.announce(scope.get("root_path", ""))
         if scope["type"] == "http":
             console.spans()
             rest = _rest_of(scope, self._path) if self._path in scope["path"] else None

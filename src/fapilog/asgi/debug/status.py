@@ -69,6 +69,7 @@ def status_of(console: Console) -> dict[str, Any]:
     figures = engine.snapshot()
     watching, said = engine.watching, figures["diagnostics"]
     recent = [{"time": timestamp(report["time_ns"]), "kind": report["kind"]} for report in said["recent"]]
+    spans = console.spans()
     sinks = {name: _shown(sink, engine.redact_fields) for name, sink in figures["sinks"].items()}
     return {
         "version": __version__,
@@ -85,6 +86,7 @@ def status_of(console: Console) -> dict[str, Any]:
         "configuration": console.configuration(),
         "recent": None if watching is None else watching.recent.describe(),
         "recorder": console.recorder(),
+        "spans": None if spans is None else spans.describe(),
         "tail": console.tails.describe(),
         "trace_url": console.options.trace_url,
     }
