@@ -159,14 +159,62 @@ def test_a_link_that_was_opened_stays_so_when_the_application_is_started_again()
     assert status_of(door.ask(BROWSER, query=query)) == 401
 
 
-def test_the_token_beside_the_cookie_decides() -> None:
-    """The page sends both for a change; a wrong token is not saved by the cookie."""
+def test_the_token_beside_the_cookie_decides_about_changes() -> None:
+    """The page sends both for a change; a wrong token is not saved by the cookie, and counts."""
     door = Door()
     session = door.session()
 
     assert door.ask({**session, **BEARER}, method="PUT") == Admission(OWNER)
-    assert status_of(door.ask({**session, **WRONG})) == 401
-    assert door.ask({**session, "authorization": "Basic of-a-proxy"}) == Admission(READER)
+    changing = [status_of(door.ask({**session, **WRONG}, method="PUT")) for _ in range(11)]
+    assert changing == [401] * 10 + [429]
+    assert door.told[0]["reason"] == "wrong_token"
+
+
+@pytest.mark.parametrize("shown", [WRONG, BEARER, {"authorization": "Bearer"}, {"authorization": "Basic of-a-proxy"}])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_cookie_reads_whatever_stands_beside_it(shown: dict[str, str], method: str) -> None:
+    """A gateway puts a token of its own on every request: that is no try, and what it is worth is told to nobody."""
+    door = Door()
+    session = door.session()
+    answered = [door.ask({**session, **shown}, method=method) for _ in range(30)]
+
+    assert answered == [Admission(READER)] * 30
+    assert door.told == []
+    assert door.ask(BEARER).access == OWNER
+
+
+def test_a_cookie_reads_beside_a_token_of_an_address_that_is_shut_out() -> None:
+    """The token is not compared, and not refused for it: the right one and a wrong one are answered the same."""
+    door = Door()
+    session = door.session()
+    for _ in range(10):
+        door.ask(WRONG)
+
+    assert status_of(door.ask(BEARER)) == 429
+    assert door.ask({**session, **BEARER}) == door.ask({**session, **WRONG}) == Admission(READER)
+    assert status_of(door.ask({**session, **BEARER}, method="PUT")) == 429
+
+
+def test_a_link_opens_beside_the_token_of_a_gateway() -> None:
+    """Also of an address that is shut out; the cookie it sets is good from then on."""
+    door = Door()
+    for _ in range(10):
+        door.ask(WRONG)
+    session = cookie_of(door.ask({**BROWSER, **WRONG}, query=door.link()).headers)
+
+    assert door.ask({**session, **WRONG}, path="tail") == Admission(READER)
+
+
+def test_a_guess_behind_a_bad_link_or_cookie_counts() -> None:
+    """These shut nobody out by themselves, and do not hide a token that is tried."""
+    door = Door()
+    session = door.session()
+    door.clock.advance(43_200)
+    hidden = {**BROWSER, **WRONG, "cookie": f"{session['cookie']}; {session['cookie'][:-1]}_"}
+    answered = [status_of(door.ask(hidden, query="once=x")) for _ in range(11)]
+
+    assert answered == [401] * 10 + [429]
+    assert door.told[0]["reason"] == "wrong_token"
 
 
 @pytest.mark.parametrize(
@@ -344,6 +392,54 @@ def test_another_sites_page_changes_nothing(method: str, headers: dict[str, str]
     assert status_of(door.ask({**BEARER, "origin": "http://shop.example"}, method=method)) == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "same-site", "sec-fetch-dest": "empty"}, {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", "sec-fetch-dest": "image"}, {"origin": "http://shop.example:9000"},
+        {"sec-fetch-site": "same-site", "sec-fetch-dest": "iframe"}, {"origin": "null"},
+        {"sec-fetch-site": "same-site", "sec-fetch-dest": "document", "sec-purpose": "prefetch"},
+        {"sec-fetch-site": "none", "sec-fetch-dest": "document", "sec-purpose": "prefetch;prerender"},
+    ],
+)  # fmt: skip
+def test_the_cookie_is_not_for_the_page_of_another_port(headers: dict[str, str]) -> None:
+    """Browsers send it with that page's requests, too: it would hold all tails, and read none. It is no try."""
+    door = Door()
+    session = door.session()
+    forged = {"cookie": session["cookie"][:-1] + "_"}
+
+    for shown in (session, forged):
+        assert status_of(door.ask({**shown, **headers}, path="tail")) == 401
+    assert status_of(door.ask({**session, **headers, **WRONG}, path="tail")) == 401
+    assert [event["reason"] for event in door.told] == ["wrong_token"]
+    assert door.ask({**session, **headers, **BEARER}, path="tail").access == OWNER
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "same-site", "sec-fetch-dest": "document"}, {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none", "sec-fetch-dest": "document"}, {"origin": "http://shop.example"},
+        {"origin": "https://logs.internal"}, {},
+    ],
+)  # fmt: skip
+def test_the_cookie_is_for_its_own_page_and_for_who_goes_there(headers: dict[str, str]) -> None:
+    """By a link on a page of another port, for one; what is no browser says nothing of it."""
+    door = Door(hosts=("logs.internal",))
+
+    assert door.ask({**door.session(), **headers}) == Admission(READER)
+    assert door.ask({**BROWSER, **headers}, query=door.link()).access == READER
+
+
+def test_the_scripts_of_the_page_are_sent_behind_a_proxy_that_changes_the_host() -> None:
+    """Chromium names the origin for them, and over plain HTTP nothing else; they are the same for everybody."""
+    door = Door()
+    headers = {**door.session(), "host": "app:8000", "origin": "http://shop.lan"}
+
+    assert door.ask(headers, path="static/app.js") == Admission(READER)
+    assert status_of(door.ask(headers, path="staticx")) == 401
+
+
 def sign_in(door: Door, form: bytes, headers: dict[str, str] | None = None, client: str = CLIENT) -> Answer:
     return door.guard.sign_in(scope_of(headers or BROWSER, "POST"), form, client=client)
 
@@ -472,6 +568,9 @@ def test_a_bearer_token_of_the_users_own_is_theirs_to_judge() -> None:
     door = Door(allow=lambda scope: (b"authorization", b"Bearer of-the-company") in scope["headers"])
 
     assert door.ask({"authorization": "Bearer of-the-company"}, method="PUT").access == OWNER
+    session = door.session()
+    assert door.ask({**session, "authorization": "Bearer of-the-company"}).access == READER
+    assert door.ask({**session, "authorization": "Bearer of-the-company"}, method="PUT").access == OWNER
     assert door.told == []
     assert status_of(door.ask(WRONG)) == 401
     assert door.told[0]["reason"] == "wrong_token"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fapilog.asgi.debug.hosts import is_foreign, is_misdirected
+from fapilog.asgi.debug.hosts import is_ahead, is_foreign, is_misdirected, is_navigation
 
 LOOPBACK = ("127.0.0.1", 8000)
 
@@ -104,3 +104,36 @@ def test_no_host_raises(host: bytes) -> None:
 def test_another_sites_page_is_told_by_what_the_browser_says(headers: list[tuple[bytes, bytes]], foreign: bool) -> None:
     """A client that is no browser sends neither header."""
     assert is_foreign(scope((b"host", b"shop.example:8000"), *headers), {"logs.internal"}) == foreign
+
+
+@pytest.mark.parametrize(
+    ("headers", "navigation"),
+    [
+        ([], None),
+        ([(b"sec-fetch-dest", b"document")], True),
+        ([(b"Sec-Fetch-Dest", b" document ")], True),
+        ([(b"sec-fetch-dest", b"iframe")], False),
+        ([(b"sec-fetch-dest", b"empty")], False),
+        ([(b"sec-fetch-dest", b"document"), (b"sec-fetch-dest", b"empty")], False),
+    ],
+)
+def test_who_goes_there_is_told_from_a_page_that_loads(
+    headers: list[tuple[bytes, bytes]], navigation: bool | None
+) -> None:
+    """None: the client does not say."""
+    assert is_navigation(scope(*headers)) is navigation
+
+
+@pytest.mark.parametrize(
+    ("headers", "ahead"),
+    [
+        ([], False),
+        ([(b"sec-purpose", b"prefetch;prerender")], True),
+        ([(b"Purpose", b"Prefetch")], True),
+        ([(b"x-moz", b"prefetch")], True),
+        ([(b"purpose", b"other")], False),
+    ],
+)
+def test_what_is_fetched_before_anybody_goes_there_says_so(headers: list[tuple[bytes, bytes]], ahead: bool) -> None:
+    """Under the names that browsers have had for it."""
+    assert is_ahead(scope(*headers)) is ahead

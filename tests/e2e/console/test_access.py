@@ -1,7 +1,11 @@
 """Who is let in, seen from a browser."""
 
 import re
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.console.conftest import Opened
@@ -9,6 +13,38 @@ from tests.e2e.console.places import TOKEN, Shop
 from tests.e2e.console.watched import PATH, Watched
 
 REFUSED = r"status of 401"  # Chromium notes an answer of 401 on its console
+LOAD = """
+tail => {
+  const put = (name, said) => document.body.append(Object.assign(document.createElement(name), said));
+  const rules = { prefetch: [{ urls: [`${tail}?text=ahead`], eagerness: "immediate" }] };
+  put("iframe", { src: `${tail}?text=frame` });
+  put("script", { type: "speculationrules", text: JSON.stringify(rules) });
+}
+"""
+
+
+class Neighbour(BaseHTTPRequestHandler):
+    """Another application of this machine: it has one page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Neighbour</title><link rel=icon href=data:,>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def neighbour() -> Iterator[str]:
+    """Return the address of another application, on a port of its own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Neighbour) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
 
 
 def sign_in(page: Page, token: str) -> None:
@@ -80,3 +116,18 @@ def test_the_page_itself_cannot_run_what_is_put_into_it(console: Watched) -> Non
     )
     console.wait_for(lambda: any("CSP: script-src" in said for said in console.troubles), "nothing was refused")
     assert console.page.evaluate("window.ran") is None
+
+
+def test_what_the_page_of_another_port_loads_is_refused(console: Watched, traced: Shop, neighbour: str) -> None:
+    """Chromium sends the cookie along, and would hold a tail for each; a link on that page leads here all the same."""
+    answered: list[int] = []
+    tail = f"{traced.base}{PATH}/tail"
+    console.enter()
+    console.allowed += [REFUSED, re.escape(neighbour), re.escape(tail), "frame-ancestors"]
+    console.page.goto(neighbour)
+    console.context.on("response", lambda it: answered.append(it.status) if it.url.startswith(tail) else None)
+    console.page.evaluate(LOAD, tail)
+    console.wait_for(lambda: len(answered) == 2, "frame and prefetch were not both answered")
+    console.page.evaluate("url => { location.href = url }", traced.base + PATH)
+    console.see("state", "running")
+    assert answered == [401, 401]

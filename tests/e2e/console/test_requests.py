@@ -47,6 +47,7 @@ def test_the_list(console: Watched, traced: Shop) -> None:
     console.at("requests-path").fill("/reports")
     expect(row(console, "listed")).to_have_count(0)
     expect(row(console, "slow-one")).to_be_visible()
+    expect(console.page).to_have_url(re.compile("path=.*reports"))
     console.page.reload()
     expect(row(console, "slow-one")).to_be_visible()
     expect(row(console, "listed")).to_have_count(0)

@@ -1,7 +1,8 @@
 """Who may read the console, and who may change something: asked for every request, before anything else is done.
 
-request ─► Host over loopback: 421 ─► a change from another site's page: 403 ─► a token after too many wrong ones: 429
-        ─► token: CHANGE │ cookie, link that opens once: READ │ allow=: CHANGE
+request ─► Host over loopback: 421 ─► a change from another site's page: 403
+        ─► cookie, link that opens once: READ, unless another site's page loads it, or a browser before anybody asks
+        ─► not enough for it: token: CHANGE, after too many wrong ones of the address 429 │ allow=: CHANGE
         ─► none of them: 401, the form for browsers ─► a change with READ alone: 403
 """
 
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl
 from fapilog.asgi.access import diagnose
 from fapilog.asgi.debug.answers import Answer, refuse
 from fapilog.asgi.debug.auth import Access, bearer_of
-from fapilog.asgi.debug.hosts import is_foreign, is_misdirected
+from fapilog.asgi.debug.hosts import is_ahead, is_foreign, is_misdirected, is_navigation
 from fapilog.asgi.debug.login import page, prefers_html
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.session import Sessions, Shown
@@ -25,7 +26,7 @@ from fapilog.diagnostics import attempt
 SESSION = "session"
 _READING = ("GET", "HEAD")
 _MAX_FIELDS = 20
-_PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
+_FILES = "static/"
 _WRONG_TOKEN, _FORGED_COOKIE = "wrong_token", "forged_cookie"
 _AUTHENTICATE = (b"www-authenticate", b'Bearer realm="fapilog"')
 _SAID = {
@@ -80,16 +81,22 @@ class Guard:
             return Admission(Access.NONE, refuse(421, error))
         signs_in = path == SESSION and scope["method"] == "POST"
         changes = scope["method"] not in _READING
-        if changes and is_foreign(scope, self._options.hosts):
+        foreign = is_foreign(scope, self._options.hosts)
+        if changes and foreign:
             error = "another site's page may not do this; a proxy's host is named in with_debug_route(hosts=…)"
             return Admission(Access.NONE, refuse(403, error))
         if signs_in:
             return Admission(Access.NONE)
-        bearer = bearer_of(scope["headers"])
-        shut_out = None if bearer is None else self._shut_out(scope, client, bearer)
-        access, reason, headers = (Access.NONE, "", ()) if shut_out is not None else self._shown(scope, path, bearer)
+        access, reason, headers = self._shown(scope, path, foreign=foreign)
+        needed = Access.CHANGE if changes else Access.READ
+        bearer, shut_out = bearer_of(scope["headers"]), None
+        # Where the cookie is enough a token is not compared: a gateway's own is no try, and a guess learns nothing.
+        if access < needed and bearer is not None:
+            shut_out = self._shut_out(scope, client, bearer)
+            right = shut_out is None and self._options.token.matches(bearer)
+            access, reason = (Access.CHANGE, "") if right else (Access.NONE, _WRONG_TOKEN)
         # The application's own users may show tokens that are none of ours: what those of one address do is theirs.
-        if access < (Access.CHANGE if changes else Access.READ) and await self._is_allowed(scope):
+        if access < needed and await self._is_allowed(scope):
             access = Access.CHANGE
         if access is Access.NONE:
             return Admission(access, shut_out or self._unauthorized(scope, client, reason))
@@ -120,13 +127,14 @@ class Guard:
         """Tell of the failed tries that were not told yet: the application stops."""
         self._tries.close()
 
-    def _shown(
-        self, scope: Scope, path: str, bearer: bytes | None
-    ) -> tuple[Access, str, tuple[tuple[bytes, bytes], ...]]:
-        """Return what a request shows by itself: access, else what was wrong with it; and a cookie for a ticket."""
-        if bearer is not None:
-            right = self._options.token.matches(bearer)
-            return (Access.CHANGE, "", ()) if right else (Access.NONE, _WRONG_TOKEN, ())
+    def _shown(self, scope: Scope, path: str, *, foreign: bool) -> tuple[Access, str, tuple[tuple[bytes, bytes], ...]]:
+        """Return what a browser shows by itself: access, else what was wrong with it; and a cookie for a ticket.
+
+        Nothing, if nobody goes there but another site's page loads it, or the browser looks ahead. Behind a proxy that
+        changes ``Host`` our own scripts look foreign: browsers name the origin for modules. They are no secret.
+        """
+        if is_ahead(scope) or (foreign and not is_navigation(scope) and not path.startswith(_FILES)):
+            return Access.NONE, "", ()
         session = self._sessions.shown(scope)
         reason = _FORGED_COOKIE if session is Shown.FORGED else ""
         tickets = _tickets(scope) if not path else []
@@ -182,13 +190,9 @@ class Guard:
 
 
 def _tickets(scope: Scope) -> list[bytes]:
-    """Return the tickets of a link that a browser opens; a HEAD, an image, a frame or a prefetch takes none."""
-    headers = [(name.lower(), value) for name, value in scope["headers"]]
-    if scope["method"] != "GET" or not prefers_html(headers):
-        return []
-    places = [value.strip() for name, value in headers if name == b"sec-fetch-dest"]
-    ahead = any(name in _PURPOSES and b"prefetch" in value.lower() for name, value in headers)
-    return _fields(scope["query_string"], "once") if places in ([], [b"document"]) and not ahead else []
+    """Return the tickets of a link that a browser opens; a HEAD, an image or a frame takes none."""
+    opened = scope["method"] == "GET" and prefers_html(scope["headers"]) and is_navigation(scope) is not False
+    return _fields(scope["query_string"], "once") if opened else []
 
 
 def _fields(query: bytes, name: str) -> list[bytes]:

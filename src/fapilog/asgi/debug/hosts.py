@@ -14,6 +14,7 @@ from fapilog.asgi.types import Scope
 
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-][A-Za-z0-9._-]*)(?::[0-9]{0,5})?")
 _OURS = (b"same-origin", b"none")
+_PURPOSES = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
 
 
 def is_misdirected(scope: Scope, hosts: Collection[str]) -> bool:
@@ -52,6 +53,17 @@ def is_foreign(scope: Scope, hosts: Collection[str] = ()) -> bool:
         if not (authority and (same or host_of([authority]) in hosts)):
             return True
     return False
+
+
+def is_navigation(scope: Scope) -> bool | None:
+    """Tell whether a browser opens a page in a window with a request, no frame or part; None if it does not say."""
+    places = [place.strip() for place in _values(scope, b"sec-fetch-dest")]
+    return places == [b"document"] if places else None
+
+
+def is_ahead(scope: Scope) -> bool:
+    """Tell whether a browser asks before anybody goes there. Chromium does not say then which site's page wants it."""
+    return any(b"prefetch" in value.lower() for purpose in _PURPOSES for value in _values(scope, purpose))
 
 
 def host_of(values: Iterable[bytes]) -> str | None:
