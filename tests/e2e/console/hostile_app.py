@@ -13,6 +13,7 @@ MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)><a href=javascrip
 ESCAPES = "\x1b[31mred\x1b[0m\x1b]0;title\x07 \x00 \x08"
 HIDDEN = "abc\u202edcba\u202c z\u200be\u200dro \u2066iso\u2069 \ufeff \U000e0041 \u2028line"
 LONG = "long " + "x" * 1_000_000 + " <b id=evil-end>end</b>"
+LARGE = 1_234_567_890_123_456_789  # as ids of orders are in many databases; JavaScript has no such number
 FIELDS = 5_000
 KEYS = {
     "__proto__": {"polluted": True},
@@ -43,7 +44,7 @@ def nested(depth: int) -> dict[str, Any]:
 async def hostile() -> str:
     """Log one event of each kind, and fail with markup in the exception."""
     log.info(f"markup {MARKUP}", field=MARKUP, url="javascript:alert(5)")
-    odd.warning("of an odd logger")
+    odd.warning("of an odd logger", order_id=LARGE, nested={"order_id": -LARGE}, tiny=1e-20)
     log.info(f"escapes {ESCAPES}", field=ESCAPES)
     log.info(f"hidden {HIDDEN}", field=HIDDEN)
     log.info(LONG, long_field=LONG)

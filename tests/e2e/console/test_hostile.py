@@ -14,6 +14,7 @@ from tests.e2e.console.tasks import Tasks
 from tests.e2e.console.watched import Watched
 
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+LARGE = 1_234_567_890_123_456_789
 HERE = Path(__file__).parent
 # What of the events has become an element, or has run; nothing may.
 EVIL = """() => [
@@ -172,6 +173,25 @@ def test_in_requests(console: Watched) -> None:
     console.go("overview")
     console.see("health", re.compile("Logging"))
     harmless(console)
+
+
+def test_large_whole_numbers(console: Watched) -> None:
+    """Every digit is that of the event, in a row, in its details, in a request, and in what is copied there."""
+    console.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    console.enter("tail?text=odd%20logger")
+    expect(rows(console, "of an odd logger")).to_contain_text("order_id=1234567890123456789")
+    expect(open_row(console, "of an odd logger")).to_contain_text("1234567890123456789")
+    console.go("requests")
+    console.at("request-row").filter(has_text="evil-one").click()
+    line = console.at("event-line").filter(has_text="of an odd logger")
+    expect(line).to_contain_text("order_id=1234567890123456789")
+    line.click()
+    detail = console.at("event-detail")
+    expect(detail).to_contain_text("1234567890123456789")
+    detail.get_by_test_id("copy-json").click()
+    expect(detail.get_by_test_id("copy-json")).to_have_text("Copied")
+    copied = json.loads(console.page.evaluate("navigator.clipboard.readText()"))
+    assert (copied["order_id"], copied["nested"], copied["tiny"]) == (LARGE, {"order_id": -LARGE}, 1e-20)
 
 
 def test_in_the_address(console: Watched) -> None:

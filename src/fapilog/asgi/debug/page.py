@@ -21,8 +21,8 @@ _INDEX = "index.html"
 _BASE, _ASKS = b"{{base}}", b"{{asks}}"
 _PREFIX = "static/"
 _SCRIPTS = (
-    "app charts events levels lib overview panel pipeline requests ring series stream tail theme token trace waterfall "
-    "window"
+    "app charts events json levels lib overview panel pipeline requests ring series stream tail theme token trace "
+    "waterfall window"
 )
 FILES: Mapping[str, bytes] = MappingProxyType(
     {

@@ -12,6 +12,7 @@
    series                   what was polled so far, for charts (series.js)
    theme                    {name: "light"|"dark", onChange(fn) -> off, color(name) -> the CSS colour of --name}
 */
+import { parsed } from "./json.js";
 import { clean, fill, fmt, h } from "./lib.js";
 import { Series } from "./series.js";
 import { Theme } from "./theme.js";
@@ -65,7 +66,7 @@ async function call(method, path, { params, body, bearer } = {}) {
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    answer = await response.json().catch(() => null);
+    answer = await response.text().then(parsed).catch(() => null);
   } catch {
     throw new ApiError(0, "The server is not reachable.");
   }

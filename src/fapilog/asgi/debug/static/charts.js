@@ -14,7 +14,7 @@ const SINK_COLORS = ["level-info", "level-debug", "good", "level-warning", "leve
 const CHARTS = [
   {
     id: "rates",
-    title: "Events a second, by level",
+    title: "Events a second after filters, by level",
     stacked: true,
     least: 1,
     lines: (points) => {

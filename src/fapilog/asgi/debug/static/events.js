@@ -1,5 +1,6 @@
 // How an event is shown, in every view. Whatever it holds becomes text, never markup, and long things come in pieces.
 
+import { written } from "./json.js";
 import { clean, fill, fmt, h, levelBadge } from "./lib.js";
 
 export const IDENTITY = ["timestamp", "level", "logger", "message", "request_id", "trace_id", "span_id", "trace_flags"];
@@ -191,10 +192,12 @@ export async function copy(value) {
   } catch {
     const area = h("textarea", { class: "off-screen", readonly: "" });
     area.value = value;
+    const before = document.activeElement;
     document.body.append(area);
     area.select();
     const copied = document.execCommand("copy");
     area.remove();
+    before.focus({ preventScroll: true });
     return copied;
   }
 }
@@ -240,7 +243,7 @@ export function eventDetail(event, raw = null) {
 
 function stringified(event) {
   try {
-    return JSON.stringify(event, null, 2);
+    return written(event, 2);
   } catch {
     return String(event.message); // nested too deeply to be written again
   }

@@ -1,15 +1,17 @@
 /* Levels: what holds, until when, and changing it; the rules that make some requests louder. */
 import { clean, fill, fmt, h, levelBadge, table } from "./lib.js";
 
-const MINUTES = [
-  ["1", "1 minute"],
-  ["10", "10 minutes"],
-  ["30", "30 minutes"],
-  ["60", "1 hour"],
-  ["240", "4 hours"],
+const TIMES = [
+  [30, "30 seconds"],
+  [60, "1 minute"],
+  [600, "10 minutes"],
+  [1800, "30 minutes"],
+  [3600, "1 hour"],
+  [14_400, "4 hours"],
   ["", "until reset"],
 ];
-const MOST_RULE_MINUTES = 60; // the server takes no longer ones
+const USUAL_SECONDS = 600;
+const MOST_RULE_SECONDS = 3600; // the server takes no longer ones
 const RELOAD_MS = 5000;
 
 export function mount(root, app) {
@@ -178,9 +180,9 @@ class Levels {
     this.app.announce(`Choose a level for ${logger || "the default level"}`);
   }
 
-  set(logger, level, minutes, words) {
-    const body = { logger: logger || null, level, ttl_seconds: minutes ? Number(minutes) * 60 : null };
-    return this.change(body, this.said, `${words} is ${level} ${minutes ? `for ${minutes} ${minutes === "1" ? "minute" : "minutes"}` : "until it is reset"}`);
+  set(logger, level, time, words) {
+    const body = { logger: logger || null, level, ttl_seconds: time.value ? Number(time.value) : null };
+    return this.change(body, this.said, `${words} is ${level} ${time.value ? `for ${time.selectedOptions[0].label}` : "until it is reset"}`);
   }
 
   /** Hide what does not have the words in its name. */
@@ -190,7 +192,7 @@ class Levels {
   }
 
   form() {
-    const time = minuteSelect("new-ttl");
+    const time = timeSelect("new-ttl");
     return h(
       "form",
       {
@@ -199,7 +201,7 @@ class Levels {
         onsubmit: async (event) => {
           event.preventDefault();
           const name = this.name.value.trim();
-          if (await this.set(name, this.pick.value, time.value, name || "the default level")) this.name.value = "";
+          if (await this.set(name, this.pick.value, time, name || "the default level")) this.name.value = "";
         },
       },
       field("Logger (empty: the default level)", this.name, true),
@@ -243,7 +245,7 @@ class Levels {
       header: h("input", { id: "rule-header", type: "text", placeholder: "x-customer: 42", autocomplete: "off", spellcheck: "false", "data-testid": "rule-header" }),
       user: h("input", { id: "rule-user", type: "text", placeholder: "42", autocomplete: "off", spellcheck: "false", "data-testid": "rule-user" }),
     };
-    const time = minuteSelect("rule-ttl", MOST_RULE_MINUTES);
+    const time = timeSelect("rule-ttl", MOST_RULE_SECONDS);
     return h(
       "form",
       {
@@ -251,7 +253,7 @@ class Levels {
         "data-testid": "rule-form",
         onsubmit: async (event) => {
           event.preventDefault();
-          const body = { level: this.rulePick.value, ttl_seconds: Number(time.value) * 60 };
+          const body = { level: this.rulePick.value, ttl_seconds: Number(time.value) };
           for (const [name, input] of Object.entries(inputs)) if (input.value.trim()) body[name] = input.value.trim();
           if (await this.changeRules(body, "The rule is set")) for (const input of Object.values(inputs)) input.value = "";
         },
@@ -319,9 +321,9 @@ function setChoices(select, available) {
   fill(select, names.map((name) => h("option", { value: name, selected: name === chosen }, clean(name, 20))));
 }
 
-function minuteSelect(id, most = Infinity) {
-  const choices = MINUTES.filter(([value]) => (value ? Number(value) <= most : most === Infinity));
-  return h("select", { id, "data-testid": id }, choices.map(([value, label]) => h("option", { value, selected: value === "10" }, label)));
+function timeSelect(id, most = Infinity) {
+  const choices = TIMES.filter(([seconds]) => (seconds ? seconds <= most : most === Infinity));
+  return h("select", { id, "data-testid": id }, choices.map(([seconds, label]) => h("option", { value: seconds, selected: seconds === USUAL_SECONDS }, label)));
 }
 
 function howTo() {

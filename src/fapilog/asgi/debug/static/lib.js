@@ -6,6 +6,8 @@
    fmt.*                        figures as people read them
 */
 
+import { written } from "./json.js";
+
 // What would move, hide or reorder the text around it: control characters, bidi marks, zero-width and filler
 // characters, separators, tags, lone surrogates. Written as its code point, but for line ends, tabs and escapes.
 const UNSEEN =
@@ -46,7 +48,7 @@ export function cleanLines(text, limit = 0) {
 export function asText(value) {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "object" ? written(value) : String(value);
 }
 
 const SVG = "http://www.w3.org/2000/svg";

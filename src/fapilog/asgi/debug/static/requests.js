@@ -1,6 +1,7 @@
 // Requests: the completion events that are still in memory. Choosing one opens its waterfall.
 
 import { requestHash, text } from "./events.js";
+import { written } from "./json.js";
 import { clean, fill, fmt, h } from "./lib.js";
 
 const REFRESH_MS = 5000;
@@ -150,7 +151,7 @@ class RequestsView {
     const since = answer.oldest ? `, the oldest of ${fmt.dateTime(answer.oldest)}` : "";
     const among = `Among the ${fmt.number(answer.events_kept)} events in this process's memory${since}.`;
     fill(this.note, requests.length ? `${fmt.number(requests.length)} requests. ${among}` : h("span", { "data-testid": "requests-empty" }, `${this.nothing()} ${among}`));
-    const keys = JSON.stringify([this.tab, requests.map(keyOf)]);
+    const keys = written([this.tab, requests.map(keyOf)]);
     if (keys === this.drawn) return;
     this.drawn = keys;
     const focused = document.activeElement?.closest?.("tr.request")?.dataset.key;

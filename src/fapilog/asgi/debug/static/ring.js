@@ -1,5 +1,7 @@
 // The events that the page holds: lines as they came, bounded in number and in characters.
 
+import { parsed } from "./json.js";
+
 export const MAX_EVENTS = 5000;
 export const MAX_CHARS = 32 * 1024 * 1024;
 const WHOLE = 16 * 1024; // a longer line is not parsed for its row: its head has all that a row shows
@@ -64,7 +66,7 @@ export class Ring {
 /** The whole event of a line, or null if it cannot be read. */
 export function parse(line) {
   try {
-    const value = JSON.parse(line);
+    const value = parsed(line);
     return value && typeof value === "object" && !Array.isArray(value) ? value : null;
   } catch {
     return null;

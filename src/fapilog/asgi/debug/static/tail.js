@@ -200,10 +200,10 @@ class TailView {
   }
 
   message(kind, data) {
-    const lost = fmt.number(data.lost);
-    if (kind === "lost") this.keep(`${lost} events were lost: they had left the memory before this tail came back.`, true);
+    const lost = data.lost === 1 ? "1 event" : `${fmt.number(data.lost)} events`;
+    if (kind === "lost") this.keep(`${lost} lost: gone from the server's memory before this tail came to them.`, true);
     if (kind !== "end" || !ENDS[data.reason]) return;
-    this.keep(`${ENDS[data.reason]}${data.lost ? ` ${lost} events did not come through.` : ""}`, true);
+    this.keep(`${ENDS[data.reason]}${data.lost ? ` ${lost} did not come through.` : ""}`, true);
   }
 
   changed(state, info) {

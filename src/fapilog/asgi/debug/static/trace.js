@@ -1,6 +1,7 @@
 // One request or one trace: what it was, its spans and events in time, its events in order.
 
 import { ACCESS, IDENTITY, RESOURCE, copyButton, eventDetail, exceptionNode, fieldsLine, loggerName, members, requestHash, text, traceHash } from "./events.js";
+import { written } from "./json.js";
 import { clean, fill, fmt, h, levelBadge } from "./lib.js";
 import { Panel } from "./panel.js";
 import { isWebSocket, methodOf, outcomeText, statusBadge } from "./requests.js";
@@ -272,7 +273,7 @@ function spanDetail(row, zero) {
     happened.slice(0, 100).map((item) => spanEvent(item, zero)),
     linked.length ? h("h4", {}, "Links") : null,
     linked.length ? members(linked.slice(0, 100).map((link) => [text(link.span_id, 40), h("a", { href: traceHash(String(link.trace_id)), "data-testid": "span-link" }, text(link.trace_id, 40))])) : null,
-    copyButton("Copy as JSON", () => JSON.stringify(span, null, 2), "copy-span"),
+    copyButton("Copy as JSON", () => written(span, 2), "copy-span"),
   );
 }
 
