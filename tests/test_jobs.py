@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,36 @@ def test_a_block_that_raises_tells_all(process):
         (n, 7, "error") for n in range(3)
     ]
     assert steps[0]["timestamp"] <= steps[2]["timestamp"] <= told["timestamp"]
+
+
+@pytest.mark.asyncio
+async def test_tasks_that_share_one_let_out_their_own(process):
+    """What comes out is of the one that fails, whichever began or ends first."""
+    shared = recorder()
+    begun, failed = asyncio.Event(), asyncio.Event()
+
+    async def failing():
+        async with shared:
+            log.debug("of the failing")
+            await begun.wait()
+            with shared:
+                log.debug("of an inner block that does not fail")
+            bind_context(late=True)
+            raise KeyError
+
+    async def fine():
+        async with shared:
+            log.debug("of the fine")
+            begun.set()
+            await failed.wait()
+
+    first, second = asyncio.create_task(failing()), asyncio.create_task(fine())
+    with pytest.raises(KeyError):
+        await first
+    failed.set()
+    await second
+
+    assert process.messages == ["of the failing"]
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0.5, None), (1.0, "slow")])
@@ -337,6 +368,21 @@ def test_a_wrong_value_is_refused_when_it_is_made(values, where):
     with pytest.raises(ConfigError) as caught:
         recorder(**values)
     assert str(caught.value).startswith(f"{where}: ")
+
+
+def _steps():
+    yield 1
+
+
+async def _later_steps():
+    yield 1
+
+
+@pytest.mark.parametrize("function", [_steps, _later_steps, partial(_steps), Process])
+def test_a_generator_or_class_is_refused(function):
+    """The block would be over before what was meant has begun."""
+    with pytest.raises(ConfigError, match="in a generator use with"):
+        recorder()(function)
 
 
 def test_a_level_that_nobody_knows_is_refused_at_the_block(process):

@@ -25,6 +25,7 @@ from fapilog.diagnostics import attempt
 from fapilog.event import IDENTITY_KEYS, Intake
 
 _CO_COROUTINE = 0x80
+_CO_GENERATORS = 0x20 | 0x200
 _SUPPRESSION = "suppress_instrumentation"
 _SUPPRESSION_KEYS = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 """Where ``opentelemetry.context`` keeps the names under which newer instrumentations look for the same."""
@@ -316,13 +317,22 @@ def reset(variable: ContextVar[Any], token: Token[Any]) -> None:
 
 def is_coroutine_function(function: Any) -> bool:
     """Tell whether calling ``function`` makes a coroutine; also for objects with an ``async def __call__``."""
+    return bool(_code_flags(function) & _CO_COROUTINE)
+
+
+def is_generator_function(function: Any) -> bool:
+    """Tell whether calling ``function`` makes a generator, asynchronous or not, whose body runs later."""
+    return bool(_code_flags(function) & _CO_GENERATORS)
+
+
+def _code_flags(function: Any) -> int:
     while isinstance(function, partial):
         function = function.func
     if not hasattr(function, "__code__"):
         function = getattr(type(function), "__call__", None)  # noqa: B004 - it is not asked whether there is one
     # What inspect.iscoroutinefunction looks at; importing inspect would cost a fifth of `import fapilog`.
     code = getattr(function, "__code__", None)
-    return code is not None and bool(code.co_flags & _CO_COROUTINE)
+    return 0 if code is None else int(code.co_flags)
 
 
 def in_task() -> bool:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from fapilog import _runtime
-from fapilog.context import Scope, current, in_task, is_coroutine_function, reset
+from fapilog.context import Scope, current, in_task, is_coroutine_function, is_generator_function, reset
 from fapilog.diagnostics import attempt, describe
 from fapilog.errors import ConfigError
 from fapilog.flight import Limits, Recorder
@@ -34,16 +34,15 @@ class _Run(NamedTuple):
 class recorder:  # noqa: N801 - used like a function, as in contextlib
     """Keep events below the level for a block, and let them out only if it raises or is slow.
 
-    ``with recorder():``, ``async with recorder():``, or a decorator for functions and coroutine functions; not for
-    generators, whose body runs later. What is not said here is as the process's default engine was configured
-    (``with_flight_recorder``), else the default. Events of loggers that lead to that engine are kept: in this task or
-    thread and those that it starts or carries its context to. What is at or above its logger's level goes out at once,
+    ``with recorder():``, ``async with recorder():``, or a decorator for functions and coroutine functions. What is not
+    said here is as the process's default engine was configured (``with_flight_recorder``), else the default. Events of
+    loggers that lead to that engine are kept: in this task or thread and those that it starts or carries its context
+    to. What is at or above its logger's level goes out at once,
     as ever. Kept events are in memory only, and nowhere if the process is killed. What the block raises goes on
     unchanged; that it was cancelled, or ends by ``sys.exit(0)``, is no error. Inside a request, or inside another one,
     it alone decides about the events of its block.
 
-    One instance may be used again, and inside itself, but not by several tasks or threads at a time; as a decorator
-    it may.
+    One instance may be used again, inside itself, and by several tasks and threads at a time.
 
     Args:
         level: The lowest level that is kept.
@@ -53,7 +52,8 @@ class recorder:  # noqa: N801 - used like a function, as in contextlib
         max_bytes: How many bytes of them.
 
     Raises:
-        ConfigError: If a value cannot be used; a level's name that is not known when the block is entered.
+        ConfigError: If a value cannot be used; a level's name that is not known when the block is entered; as the
+            decorator of a generator function, whose body runs when the block is over.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class recorder:  # noqa: N801 - used like a function, as in contextlib
             FlightRecorderOptions(**self._said)
         except ConfigError as error:
             raise error.at(error.where.replace("with_flight_recorder", "recorder")) from None
-        self._runs: list[_Run] = []
+        self._runs: dict[object, _Run] = {}
 
     def __enter__(self) -> None:
         """Begin to keep."""
@@ -86,14 +86,16 @@ class recorder:  # noqa: N801 - used like a function, as in contextlib
         scope = current.get()
         # A request that was made louder for a while stays so.
         over = getattr(scope.below, "over", None)
-        token = current.set(Scope(scope.fields, scope.request, scope.notes, kept if over is None else over(kept)))
-        self._runs.append(_Run(kept, token, close_floor, engine, options, time.perf_counter()))
+        below = kept if over is None else over(kept)
+        token = current.set(Scope(scope.fields, scope.request, scope.notes, below))
+        self._runs[below] = _Run(kept, token, close_floor, engine, options, time.perf_counter())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the events out or forget them."""
-        run = self._runs.pop()
+        # The block that is left is the one that the context is in; the latest, if it was begun in another context.
+        run = self._runs.pop(current.get().below, None) or self._runs.popitem()[1]
         reset(current, run.token)
         _, failed = attempt(_finish, run, error)
         run.close_floor()
@@ -112,6 +114,8 @@ class recorder:  # noqa: N801 - used like a function, as in contextlib
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Return ``function`` so that each call is a block of its own."""
+        if isinstance(function, type) or is_generator_function(function):
+            raise ConfigError.wrong("recorder()", function, "a function or coroutine function; in a generator use with")
         said = self._said
         if is_coroutine_function(function):
 

@@ -33,7 +33,9 @@ class Loudness:
         self.log = log
         log.engine.set_level("INFO")
         self.clock = FakeClock()
-        self.rules = LouderRules(Token(SECRET), _runtime.default_engine, self.clock)
+        self.rules = LouderRules(
+            Token(SECRET), _runtime.default_engine, self.clock, lambda scope: str(scope["client"][0])
+        )
         self.made_before = get_logger("app").bind(made="before")
 
     def around(self, app: App, **options: Any) -> RequestMiddleware:

@@ -276,8 +276,8 @@ async def test_threads_and_tasks_of_a_request_are_one(flight):
     assert flight.figures["released"] == 3
 
 
-async def test_requests_do_not_see_each_others_events(flight):
-    """200 at a time, every fifth fails: the events of those, all of them, and no other."""
+async def test_requests_do_not_see_each_others_events(flight, clock):
+    """200 at a time, none of them slow, every fifth fails: the events of those, all of them, and no other."""
     gate = asyncio.Event()
     waiting = []
 

@@ -9,9 +9,10 @@ import pytest
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, SpanContext, use_span
 
 import fapilog
+from fapilog.context import OUTSIDE, Scope, SpanNotes, current, reset
 from fapilog.engine.channels import Output
 from fapilog.engine.engine import Engine, EngineParts
-from fapilog.levels import LevelTable
+from fapilog.levels import DEBUG, LevelTable
 from fapilog.logger.aio import AsyncLoggerFacade
 from fapilog.logger.capture import submit
 from fapilog.logger.sync import SyncLoggerFacade
@@ -251,3 +252,108 @@ def test_a_span_that_raises_costs_no_event(desk: Desk, error: type[Exception]) -
     desk.logger.info("after")
     assert [event["message"] for event in desk.events[1:]] == ["plain", "by the long way", "after"]
     assert "trace_id" not in str(desk.events)
+
+
+class Shelf:
+    """Takes what is below the level of its logger, and returns a word for it."""
+
+    level = DEBUG
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Any, ...]] = []
+
+    def take(self, record: tuple[Any, ...], size_bytes: int, queue: Any, may_await: bool) -> Any:
+        """Keep all that it is told."""
+        self.taken.append((record, size_bytes, queue, may_await))
+        return "on the shelf"
+
+
+class Word(str):
+    """Text of a class of its own."""
+
+    __slots__ = ()
+
+
+@pytest.fixture
+def shelf(desk: Desk) -> Iterator[Shelf]:
+    """Wants the DEBUG events of this context, whose logger is at INFO; the engine runs."""
+    made = Shelf()
+    close_floor = desk.engine.open_floor(DEBUG)
+    desk.logger.info("starts the engine")
+    token = current.set(Scope({"user": "ann"}, OUTSIDE, SpanNotes(), made))
+    yield made
+    reset(current, token)
+    close_floor()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"text": "x", "number": 7, "share": 0.5, "flag": True, "none": None},
+        {"wide": 2**80},
+        {"nan": math.nan, "inf": -math.inf},
+        {"items": [1, {"a": 2}]},
+        {"own": Word("own")},
+        {"text": "x" * 300_000},
+        {"k" * 2_000: 1},
+        {f"k{number}": number for number in range(2_000)},
+        {"odd": "\ud800"},
+    ],
+    ids=["none", "scalars", "wide", "nan", "items", "own", "text", "name", "many", "odd"],
+)
+def test_what_one_request_wants_is_captured_as_anything_else(desk: Desk, shelf: Shelf, fields: dict[str, Any]) -> None:
+    """A level method's quick way leads to what ``log()`` gives, which always goes the long way."""
+    logger = desk.logger.bind(bound=1)
+    with use_span(NonRecordingSpan(SpanContext(1, 2, is_remote=False))):
+        logger.debug("event", **fields)
+        logger.log("DEBUG", "event", **fields)
+    (quick, *its), (long, *others) = shelf.taken
+    assert quick[1:9] == long[1:9]
+    assert (quick[9] is None) == (long[9] is None)
+    assert 0 <= long[0] - quick[0] < 1_000_000_000
+    assert not any(value is fields.get(key) for key, value in quick[4].items() if type(value) is list)
+    assert its[0] == pytest.approx(others[0], abs=70 + 32 * min(len(fields), 50))
+    assert its[1:] == others[1:] == [desk.engine.queue, False]
+
+
+def test_what_one_request_wants_is_taken_once_whatever_the_queue(desk: Desk, shelf: Shelf) -> None:
+    """Running, full or stopped: it is taken once, is on no span, and goes into no queue by itself."""
+    notes = current.get().notes
+    assert notes is not None
+    before = desk.engine.queue.submitted()
+    desk.logger.debug("running", n=1)
+    with desk.engine.queue.lock:
+        limit, desk.engine.queue.limit = desk.engine.queue.limit, 0
+        desk.logger.debug("full", n=1)
+        desk.engine.queue.limit = limit
+    shelf.level = DEBUG + 1
+    desk.logger.debug("not wanted", n=1)
+    shelf.level = DEBUG
+    desk.engine.drain()
+    desk.logger.debug("stopped", n=1)
+    shelf.level = DEBUG + 1
+    desk.logger.debug("not wanted either", n=1)
+    assert [record[3] for record, *_ in shelf.taken] == ["running", "full", "stopped"]
+    assert (dict(notes.levels), desk.engine.queue.submitted(), desk.engine.queue.running) == ({}, before, False)
+
+
+@pytest.mark.parametrize("fields", [{"n": 1}, {"items": [1]}, {"text": "x" * 3_000}])
+def test_an_async_call_returns_what_takes_it(desk: Desk, shelf: Shelf, fields: dict[str, Any]) -> None:
+    """It may be something to await: a queue with no room that a louder request's event went into."""
+    logger = AsyncLoggerFacade(desk.engine.origin("desk"), lambda: desk.engine)
+    answer: object = logger.debug("event", **fields)
+    assert answer == "on the shelf"
+    assert [may_await for *_, may_await in shelf.taken] == [True]
+
+
+def test_a_span_that_raises_costs_one_request_no_event(desk: Desk, shelf: Shelf) -> None:
+    """As for any other event."""
+
+    class Broken(NonRecordingSpan):
+        def get_span_context(self) -> SpanContext:
+            raise ZeroDivisionError
+
+    with use_span(Broken(INVALID_SPAN_CONTEXT)):
+        desk.logger.debug("event", n=1)
+    assert [(record[3], record[8]) for record, *_ in shelf.taken] == [("event", None)]

@@ -1,7 +1,8 @@
 """From the arguments of a log call to a record in the queue: the part that is not the fast path.
 
 ``logger/methods.py`` holds the fast path; it comes here for everything out of the ordinary: positional arguments,
-exceptions, containers, long texts, a full or sleeping queue, a logger that has no engine yet.
+exceptions, containers, long texts, a full or sleeping queue, a logger that has no engine yet, and events that one
+request or job alone wants.
 """
 
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from fapilog.coerce import size_of, to_plain_fields, to_text
+from fapilog.coerce import SCALARS, size_of, to_plain_fields, to_text
 from fapilog.context import current
 from fapilog.diagnostics import attempt
 from fapilog.event import Extra, Intake, Origin, SpanIds
@@ -19,6 +20,8 @@ from fapilog.logger.tracebacks import capture_exception, raised, render_stack
 NOTHING: Mapping[str, Any] = {}
 ORDINARY_BYTES = 1024
 _OVERHEAD_BYTES = 1024
+_FIELD_BYTES = 64
+_SMALL_BYTES = ORDINARY_BYTES + _OVERHEAD_BYTES
 
 
 def submit(
@@ -65,7 +68,7 @@ def submit(
     exception = capture_exception(exc_info) if exc_info else None
     if exception is not None or stack is not None:
         size += 4 * _OVERHEAD_BYTES
-    if exception is not None or stack is not None or size > ORDINARY_BYTES + _OVERHEAD_BYTES:
+    if exception is not None or stack is not None or size > _SMALL_BYTES:
         extra = Extra(exception, stack, size)
     scope = current.get()
     now = time.time_ns() if time_ns is None else time_ns
@@ -108,6 +111,39 @@ def submit_call(
     # The stack is that of the caller: this function's frame and the level method's are left out.
     stack = render_stack(sys._getframe(2)) if stack_info else None  # noqa: SLF001 - documented
     return submit(origin, levelno, message, fields, bound=bound, exc_info=exc_info, stack=stack, may_await=may_await)
+
+
+def submit_below(
+    origin: Origin,
+    levelno: int,
+    message: str,
+    fields: dict[str, Any],
+    bound: Mapping[str, Any],
+    may_await: bool,  # noqa: FBT001 - the level methods pass on what they got
+) -> Awaitable[None] | None:
+    """Do as :func:`submit` for an ordinary call below the threshold, and copy nothing that need not be copied.
+
+    ``fields`` is the call's own dict: one that holds scalars only, and little text, is taken as it is.
+    """
+    scope = current.get()
+    below = scope.below
+    if below is None or below.level > levelno:
+        return None
+    queue = origin.queue
+    plain, size = fields, len("".join(fields)) + _FIELD_BYTES * len(fields)
+    for value in fields.values():
+        kind = type(value)
+        if kind is str:
+            size += len(value)
+        elif kind not in SCALARS or (kind is float and value - value != 0.0):  # a container, NaN or infinite
+            plain, size = queue.copy_fields(fields) or (fields, _SMALL_BYTES)
+            break
+    size += _OVERHEAD_BYTES + len(message)
+    if size > _SMALL_BYTES:
+        return submit(origin, levelno, message, fields, bound=bound, may_await=may_await)
+    span = active_span(queue)
+    record = (time.time_ns(), levelno, origin, message, plain, bound, scope.fields, scope.request.shared, span, None)
+    return below.take(record, size, queue, may_await)
 
 
 def interpolate(message: object, args: tuple[Any, ...], fields: dict[str, Any]) -> tuple[str, dict[str, Any]]:

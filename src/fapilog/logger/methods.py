@@ -3,6 +3,7 @@
     info(message, **fields)
       ├─ level off, for everybody ───────────────────────────────► return
       ├─ scalars only, short, room in the queue: append ─────────► return      (about a microsecond)
+      ├─ below the threshold: capture.submit_below ─► Below.take ► return      (kept: about two)
       └─ anything else: capture.submit_call ─► Intake.admit ─────► return, wait or await
 
 The fast path holds no lock and makes no system call: ``deque.append`` is atomic, and a thread that releases the
@@ -15,7 +16,7 @@ from time import time_ns
 from typing import Any, Protocol
 
 from fapilog.context import current
-from fapilog.logger.capture import ORDINARY_BYTES, submit_call
+from fapilog.logger.capture import ORDINARY_BYTES, submit_below, submit_call
 
 OUT_OF_THE_ORDINARY = ORDINARY_BYTES + 1
 _SPAN_RAISES = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
@@ -127,12 +128,13 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
             return taken
         queue = origin.queue
         items = queue.items
-        odd = args or exc_info or stack_info or type(message) is not str
-        if odd or len(items) >= queue.limit or origin.threshold > levelno:
+        if args or exc_info or stack_info or type(message) is not str or len(items) >= queue.limit:
             return (
                 submit_call(origin, levelno, message, args, exc_info, stack_info, fields, self._bound, may_await)
                 or taken
             )
+        if origin.threshold > levelno:
+            return submit_below(origin, levelno, message, fields, self._bound, may_await) or taken
         size = len(message) + 8 * len(fields)
         for value in fields.values():
             kind = type(value)
@@ -153,9 +155,8 @@ def make_level_method(  # noqa: C901 - a call costs more than a branch here
             ids = None if span is None else span.get_span_context()
         except _SPAN_RAISES:
             return submit_call(origin, levelno, message, (), None, stack_info, fields, self._bound, may_await) or taken
-        notes = scope.notes
-        if notes is not None:
-            notes.levels[levelno] += 1
+        if scope.notes is not None:
+            scope.notes.levels[levelno] += 1
         shared = scope.request.shared
         items.append((time_ns(), levelno, origin, message, fields, self._bound, scope.fields, shared, ids, None))
         return taken

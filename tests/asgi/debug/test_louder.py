@@ -21,6 +21,10 @@ SECRET = "s3cret-token"
 pytestmark = pytest.mark.asyncio
 
 
+def peer_of(scope: Any) -> str:
+    return str(scope["client"][0])
+
+
 class Timers:
     """Takes what is to be called later; nothing is called before a test asks for it."""
 
@@ -52,7 +56,9 @@ class Place:
         log.engine.set_level("INFO")
         self.clock = FakeClock()
         self.timers = Timers()
-        self.rules = LouderRules(Token(SECRET), _runtime.default_engine, self.clock, call_later=self.timers.later)
+        self.rules = LouderRules(
+            Token(SECRET), _runtime.default_engine, self.clock, peer_of, call_later=self.timers.later
+        )
         self.floor = get_logger("app.floor")
         self.user: Any = None
 
@@ -341,6 +347,17 @@ async def test_a_refused_header_is_ignored_and_told_once_a_minute(place: Place) 
     assert [event["status_code"] for event in place.log.requests] == [200] * 5
 
 
+async def test_a_header_that_is_over_is_no_forged_one(place: Place) -> None:
+    """A script that goes on with its old one shuts nobody out."""
+    old = [(b"x-log-level", level_token(SECRET, ttl_seconds=5, clock=place.clock).encode())]
+    right = [(b"x-log-level", level_token(SECRET, clock=place.clock).encode())]
+    place.clock.advance(5)
+    for _ in range(11):
+        assert await place.ask(headers=old) == []
+
+    assert await place.ask(headers=right) == ["early", "late"]
+
+
 async def test_after_ten_forged_headers_an_address_is_not_even_heard(place: Place) -> None:
     """Until its minute is over; a valid one is ignored too, and told as what it is."""
     right = [(b"x-log-level", level_token(SECRET, clock=place.clock).encode())]
@@ -357,7 +374,7 @@ async def test_after_ten_forged_headers_an_address_is_not_even_heard(place: Plac
 
 async def test_without_a_token_of_the_console_the_header_is_nothing(place: Place) -> None:
     """There is nobody who could have signed it."""
-    rules = LouderRules(None, _runtime.default_engine, place.clock)
+    rules = LouderRules(None, _runtime.default_engine, place.clock, peer_of)
     app = RequestMiddleware(place.app, below=rules.around(None))
 
     await Server().run(app, http_scope(headers=[(b"x-log-level", level_token(SECRET, clock=place.clock).encode())]))

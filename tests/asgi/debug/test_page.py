@@ -130,6 +130,8 @@ async def test_no_name_at_all_breaks_it(name: str) -> None:
         ("/shop/", "/console", "/shop/console"),
         ("//evil.example", "/console", "/evil.example/console"),
         ('/a"b<c>&d', "/x", "/a%22b%3Cc%3E%26d/x"),
+        ("/t@x:1/(a)!$*+=", "/x", "/t@x:1/(a)!$*+=/x"),
+        ("/a;b,c'd", "/x", "/a%3Bb%2Cc%27d/x"),
         ("/grüße", "/x", "/gr%C3%BC%C3%9Fe/x"),
     ],
 )

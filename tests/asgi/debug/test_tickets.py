@@ -110,14 +110,16 @@ def test_what_was_taken_is_bounded_and_never_taken_again() -> None:
     clock = FakeClock()
     signer = signer_of(TOKEN, clock)
     taken = Tickets(signer)
-    early = [signer.make(10).encode() for _ in range(MAX_USED // 2)]
+    of_the_start = signer.make(None).encode()
+    early = [of_the_start, *(signer.make(10).encode() for _ in range(MAX_USED // 2))]
     late = [signer.make(1000).encode() for _ in range(MAX_USED - len(early) + 2)]
     results = [taken.take(ticket) for ticket in (*early, *late)]
 
     assert results == [""] * MAX_USED + [TOO_MANY] * 2
     assert taken.take(late[0]) == USED
     clock.advance(11)
-    assert [taken.take(late[-1]), taken.take(late[0]), taken.take(early[0])] == ["", USED, EXPIRED]
+    assert [taken.take(late[-1]), taken.take(late[0]), taken.take(early[1])] == ["", USED, EXPIRED]
+    assert taken.take(of_the_start) == USED
 
 
 def test_the_link_does_not_have_the_token_in_it() -> None:

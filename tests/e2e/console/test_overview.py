@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from example_app.supplier import PASSWORD
 from tests.e2e.console.conftest import Opened
 from tests.e2e.console.places import TOKEN, Shop, shop
-from tests.e2e.console.watched import Watched
+from tests.e2e.console.watched import PATH, Watched
 from tests.services.otlp import OtlpServer
 
 SINKS = ("stdout", "otlp", "file", "errors")
@@ -18,6 +18,21 @@ PAINTED = """canvas => {
   let painted = 0;
   for (let index = 3; index < data.length; index += 4) painted += data[index] > 0;
   return painted;
+}"""
+
+# An uneven but steady minute with half a minute of silence in it, as the server's history has it: seconds and rates.
+REMEMBERED = """async (base) => {
+  const { Series } = await import(`${base}/static/series.js`);
+  const series = new Series();
+  const samples = [];
+  let count = 0;
+  for (const second of [...Array(31).keys(), ...Array.from({ length: 31 }, (_, index) => 60 + index)]) {
+    const time = new Date(second * 1000 + 1e12).toISOString();
+    samples.push({ time, levels: { INFO: count }, depth: 0, dropped: 0, failed: 0 });
+    count += second % 2 ? 30 : 10;
+  }
+  series.start(samples);
+  return series.points.map((point) => [point.time - 1e9, point.rates.INFO]);
 }"""
 
 
@@ -66,6 +81,14 @@ def test_the_charts_are_drawn(console: Watched, traced: Shop) -> None:
         console.wait_for(lambda index=index: charts.nth(index).evaluate(PAINTED) > 500, f"chart {index} is blank")
     for words in ("ERROR", "WARNING", "INFO", "events waiting", "dropped", *SINKS):
         expect(console.page.locator(".charts")).to_contain_text(words)
+
+
+def test_the_past_is_drawn_as_the_present(console: Watched, traced: Shop) -> None:
+    """Rates from the server's history are over ten seconds, as those of the polls that follow: the line has no step."""
+    console.enter()
+    rates = dict(console.page.evaluate(REMEMBERED, traced.base + PATH))
+    assert [rates[second] for second in (*range(10, 32), *range(70, 91))] == [20.0] * 43
+    assert (rates[41], rates[59], rates[60], rates[61]) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_what_filters_hold_back_is_of_no_level(opened: Opened, tmp_path: Path) -> None:

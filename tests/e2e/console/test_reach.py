@@ -19,6 +19,12 @@ OUTSIDE = """() => [...document.querySelectorAll("main button, main input, main 
   .filter((node) => node.checkVisibility() && !node.closest(".table-box"))
   .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
   .map((node) => node.textContent)"""
+# What moves sideways: tables and stack traces may, in a box of their own.
+SIDEWAYS = """() => [...document.querySelectorAll("main *")]
+  .filter((node) => node.checkVisibility() && !node.closest(".table-box, pre"))
+  .filter((node) => ["auto", "scroll"].includes(getComputedStyle(node).overflowX))
+  .filter((node) => node.scrollWidth > node.clientWidth)
+  .map((node) => node.className)"""
 READABLE = 4.5  # WCAG 2.2, 1.4.3
 FOCUSED = """() => {
   const node = document.activeElement;
@@ -125,7 +131,7 @@ def test_requests_by_keyboard(console: Watched) -> None:
 
 
 def test_on_a_narrow_screen(opened: Opened, traced: Shop) -> None:
-    """At 400 pixels no view makes the page scroll sideways, and no control lies outside."""
+    """At 400 pixels neither the page nor a list scrolls sideways in any view, and no control lies outside."""
     console = opened(traced.base, **NARROW)
     console.enter()
     wide = []
@@ -135,6 +141,7 @@ def test_on_a_narrow_screen(opened: Opened, traced: Shop) -> None:
         if page.evaluate("document.scrollingElement.scrollWidth > innerWidth"):
             wide.append(view)
         assert page.evaluate(OUTSIDE) == [], view
+        assert page.evaluate(SIDEWAYS) == [], view
     assert wide == []
     settled(console, "tail")
     console.at("tail-row").filter(visible=True).last.click()

@@ -77,10 +77,10 @@ def keep(page: Page, folder: Path, name: str) -> None:
 def turn_up(console: Watched) -> None:
     """Make something to see in the levels: one for ten minutes, one for half an hour, a rule."""
     console.go("levels")
-    for name, minutes in (("example_app.routes.orders", "10"), ("example_app.store", "30")):
+    for name, time in (("example_app.routes.orders", "10 minutes"), ("example_app.store", "30 minutes")):
         console.at("new-logger").fill(name)
         console.at("level-of-logger").select_option("DEBUG")
-        console.at("new-ttl").select_option(minutes)
+        console.at("new-ttl").select_option(label=time)
         console.at("level-submit").click()
         if console.at("token-dialog").count():
             give_token(console)

@@ -17,6 +17,7 @@ PROMPT_SECONDS = 8.0
 UNREACHABLE = (
     r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED"
 )
+FITS = "document.scrollingElement.scrollHeight <= innerHeight"
 FEW = "?text=Receipt%20sent"
 
 
@@ -47,6 +48,7 @@ def test_the_server_stops_and_comes_back(opened: Opened, tmp_path: Path) -> None
     expect(console.at("banner")).to_contain_text("not reachable")
     expect(console.at("tail-state")).to_contain_text("reconnecting")
     assert len(orders(console)) == 3
+    assert console.page.evaluate(FITS), "the banner pushes the newest events out of view"
 
     with shop(tmp_path / "second", port=port) as server:
         expect(console.at("banner")).to_be_hidden()

@@ -6,7 +6,7 @@ from typing import Any
 from fapilog import _runtime
 from fapilog.asgi.debug.guard import Guard
 from fapilog.asgi.debug.levels import TemporaryLevels
-from fapilog.asgi.debug.louder import LouderRules, on_loop
+from fapilog.asgi.debug.louder import LouderRules
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.tail import Tails
 from fapilog.asgi.debug.told import tell
@@ -51,9 +51,9 @@ class Console:
         self.clock = clock
         self.started = clock.monotonic()
         self.guard = Guard(options, clock, self.report)
-        self.levels = TemporaryLevels(engine, clock, on_loop)
+        self.levels = TemporaryLevels(engine, clock)
         self.louder = LouderRules(options.token if options.takes_token else None, engine, clock, self.client_of)
-        self.tails = Tails(options.max_tails)
+        self.tails = Tails(options.max_tails, clock)
         self.turns = Turns()
         self._chosen = chosen
         self._headers = HeaderReader(chosen.asgi)

@@ -12,10 +12,11 @@ This process only: with several workers each has its own levels.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from fapilog.asgi.debug.answers import Answer, BadRequestError, as_json
 from fapilog.asgi.debug.request import Request
+from fapilog.asgi.debug.timers import CallLater, Timer, on_loop
 from fapilog.asgi.debug.told import tell
 from fapilog.clock import Clock
 from fapilog.coerce import to_text
@@ -30,12 +31,6 @@ _MOST_LOGGERS = 500
 _LONGEST_NAME = 200
 _KEYS = ("logger", "level", "ttl_seconds")
 _SECOND_NS = 1_000_000_000
-
-
-class Timer(Protocol):
-    """What ``call_later`` returns."""
-
-    def cancel(self) -> None: ...  # noqa: D102 - the name says it
 
 
 @dataclass(slots=True)
@@ -68,12 +63,10 @@ class TemporaryLevels:
         engine: Returns the engine whose levels are meant, now. A change is taken back on the engine it was made on; if
             that has been replaced meanwhile, without an event.
         clock: For the times that are told, and for what has expired while there was no loop to say so.
-        call_later: Calls a function after so many seconds, as ``loop.call_later`` does.
+        call_later: Calls what is due.
     """
 
-    def __init__(
-        self, engine: Callable[[], Any], clock: Clock, call_later: Callable[[float, Callable[[], None]], Timer]
-    ) -> None:
+    def __init__(self, engine: Callable[[], Any], clock: Clock, call_later: CallLater = on_loop) -> None:
         """Change nothing."""
         self._engine = engine
         self._clock = clock

@@ -12,24 +12,23 @@ All conditions of a rule have to hold: path and header when the request begins, 
 ends by the clock, also if nothing runs that could say so.
 """
 
-import asyncio
 import math
 import weakref
 from collections.abc import Callable, Mapping
-from contextvars import Context
 from functools import partial
 from typing import Any
 
 from fapilog.asgi.debug.answers import Answer, BadRequestError, as_json
 from fapilog.asgi.debug.auth import Token
 from fapilog.asgi.debug.level_headers import LevelHeaders
-from fapilog.asgi.debug.louder_rule import LouderRule, Timer
+from fapilog.asgi.debug.louder_rule import LouderRule
 from fapilog.asgi.debug.request import Request
+from fapilog.asgi.debug.timers import CallLater, on_loop
 from fapilog.asgi.debug.told import tell
 from fapilog.asgi.exchange import BelowOf, Exchange
 from fapilog.asgi.headers import LEVEL_HEADER
 from fapilog.asgi.loud import Grant, Loud
-from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.clock import Clock
 from fapilog.context import Below
 from fapilog.errors import ConfigError
 from fapilog.event import timestamp
@@ -37,17 +36,6 @@ from fapilog.levels import INFO, WARNING
 
 MOST_RULES = 20
 _OVER = -math.inf
-
-
-def on_loop(seconds: float, function: Callable[[], None]) -> Timer:
-    """Call a function later on the running loop, in nobody's context."""
-    return asyncio.get_running_loop().call_later(seconds, function, context=Context())
-
-
-def peer_of(scope: Any) -> str:
-    """Return the address of whoever is connected; nothing if nobody knows, as on a Unix socket."""
-    peer = scope.get("client")
-    return str(peer[0]) if peer else ""
 
 
 class LouderRules:
@@ -60,7 +48,7 @@ class LouderRules:
         engine: Returns the engine whose loggers become louder.
         clock: For the end of rules and headers.
         client_of: Returns the address of whoever has sent a request, from its scope.
-        call_later: Calls a function after some seconds.
+        call_later: Calls what is due.
 
     Attributes:
         headers: Takes ``X-Log-Level``.
@@ -71,9 +59,9 @@ class LouderRules:
         self,
         token: Token | None,
         engine: Callable[[], Any],
-        clock: Clock = SYSTEM_CLOCK,
-        client_of: Callable[[Any], str] = peer_of,
-        call_later: Callable[[float, Callable[[], None]], Timer] = on_loop,
+        clock: Clock,
+        client_of: Callable[[Any], str],
+        call_later: CallLater = on_loop,
     ) -> None:
         """Start without a rule."""
         self.rules: tuple[LouderRule, ...] = ()

@@ -3,9 +3,10 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from fapilog import checks
+from fapilog.asgi.debug.timers import Timer
 from fapilog.asgi.headers import is_credential
 from fapilog.asgi.loud import Grant
 from fapilog.asgi.rules import Paths
@@ -23,12 +24,6 @@ _VALUE = re.compile(r"[\t -~\x80-\xff]*")
 _CONDITIONS = ("path", "header", "user")
 _KEYS = frozenset(("level", "ttl_seconds", *_CONDITIONS))
 _NANOSECONDS = 1_000_000_000
-
-
-class Timer(Protocol):
-    """What ``call_later`` returns."""
-
-    def cancel(self) -> None: ...  # noqa: D102 - the name says it
 
 
 class LouderRule(Grant):

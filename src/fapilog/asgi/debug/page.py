@@ -7,7 +7,6 @@ now and then, and nobody pays for it before.
 """
 
 from collections.abc import Mapping
-from html import escape
 from importlib.resources import files
 from types import MappingProxyType
 from urllib.parse import quote
@@ -20,6 +19,8 @@ _TEXT = b"text/plain; charset=utf-8"
 _INDEX = "index.html"
 _BASE, _ASKS = b"{{base}}", b"{{asks}}"
 _PREFIX = "static/"
+_AS_THEY_ARE = "/:@!$()*+="
+"""What a root path may have that browsers leave as it is; nothing that means something in HTML or in a cookie."""
 _SCRIPTS = (
     "app charts events json levels lib overview panel pipeline requests ring series stream tail theme token trace "
     "waterfall window"
@@ -54,7 +55,7 @@ async def page(request: Request) -> Answer:
     base = base_of(request.scope.get("root_path", ""), options.path)
     later = b"later" if options.takes_token else b"never"
     asks = b"first" if options.allow is None else later
-    return Answer(200, html.replace(_BASE, escape(base).encode("ascii")).replace(_ASKS, asks), _HTML, PAGE_HEADERS)
+    return Answer(200, html.replace(_BASE, base.encode("ascii")).replace(_ASKS, asks), _HTML, PAGE_HEADERS)
 
 
 async def static(request: Request) -> Answer:
@@ -74,7 +75,7 @@ def base_of(root_path: str, path: str) -> str:
         path: The console's below it, with its slash.
     """
     root = root_path.strip("/")
-    return quote(f"/{root}{path}" if root else path, errors="replace")
+    return quote(f"/{root}{path}" if root else path, safe=_AS_THEY_ARE, errors="replace")
 
 
 def _read(name: str) -> bytes:

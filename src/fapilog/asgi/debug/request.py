@@ -42,7 +42,7 @@ class Request:
         found = next((value for key, value in self.scope["headers"] if key.lower() == name), None)
         return None if found is None else found.decode("latin-1")
 
-    async def body(self, max_bytes: int = MAX_BODY) -> bytes:
+    async def body(self, max_bytes: int) -> bytes:
         """Return the body.
 
         Raises:
@@ -62,17 +62,17 @@ class Request:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    async def json(self, max_bytes: int = MAX_BODY) -> dict[str, Any]:
+    async def json(self) -> dict[str, Any]:
         """Return the body, a JSON object sent as ``application/json``: what a form of another site cannot send.
 
         Raises:
-            BadRequestError: 415 for another content type, 413 for more than ``max_bytes``, 400 for anything else that
+            BadRequestError: 415 for another content type, 413 for more than 16 KB, 400 for anything else that
                 is not an object.
         """
         kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise BadRequestError("the body has to be application/json", 415)
-        raw = await self.body(max_bytes)
+        raw = await self.body(MAX_BODY)
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:

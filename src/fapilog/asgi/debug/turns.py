@@ -7,11 +7,11 @@ the interpreter's lock busy for a tenth of a second, and several threads that do
 
 import os
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from fapilog.offload import Offload
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
@@ -29,7 +29,7 @@ class Turns:
         self._pid = os.getpid()
         self._thread = Offload("fapilog-console")
 
-    async def call(self, function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
+    async def call(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return what ``function(*args)`` returns; what it raises goes on.
 
         Raises:

@@ -36,7 +36,9 @@ export class Series {
   /** Take one polled status; tells whether polls were missed since the last one, which the history can fill. */
   add(status) {
     const seconds = Date.parse(status.time) / 1000;
-    if (!Number.isFinite(seconds) || seconds <= (this.points.at(-1)?.time ?? 0)) return false;
+    const last = this.points.at(-1)?.time ?? 0;
+    if (seconds < last - POLL_SECONDS) this.points = []; // the clock was set back
+    else if (!(seconds > last)) return false;
     const totals = { pid: status.pid, seconds, dropped: sum(status.dropped), failed: sum(status.failed) };
     const before = this.before?.pid === status.pid ? this.before : null;
     this.before = totals;
