@@ -1,11 +1,16 @@
 """What a sink may do wrong, or in a form of its own, costs nobody else anything."""
 
 import asyncio
-from collections.abc import Awaitable
+import threading
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from fapilog.clock import SYSTEM_CLOCK, Clock
+from fapilog.delivery.breaker import Breaker, BreakerOptions
+from fapilog.delivery.fallback import Fallback, Target
+from fapilog.delivery.wrapping import Honest, Plain
 from fapilog.diagnostics import Diagnostics
 from fapilog.engine.channels import Output
 from fapilog.engine.engine import Engine, EngineParts
@@ -13,13 +18,14 @@ from fapilog.errors import SinkError
 from fapilog.levels import LevelTable
 from fapilog.logger.sync import SyncLoggerFacade
 from fapilog.protocols import Batch
+from fapilog.testing import FakeClock
 from tests.engine.sinks import Awaited, Keeping
 
 
-def engine_of(*sinks: Any) -> tuple[Engine, SyncLoggerFacade]:
+def engine_of(*sinks: Any, clock: Clock = SYSTEM_CLOCK) -> tuple[Engine, SyncLoggerFacade]:
     outputs = [Output(sink, None) for sink in sinks]
     quiet = Diagnostics(write=lambda _: None)
-    engine = Engine(EngineParts(levels=LevelTable(), level=20, outputs=outputs, diagnostics=quiet))
+    engine = Engine(EngineParts(levels=LevelTable(), level=20, outputs=outputs, diagnostics=quiet, clock=clock))
     return engine, SyncLoggerFacade(engine.origin("test"), lambda: engine)
 
 
@@ -106,6 +112,68 @@ def test_a_plain_open_that_raises_fails_its_own_events() -> None:
     logger.info("event")
     result = engine.drain(5)
     assert (result.failed, result.in_flight, result.timed_out) == (1, 0, False)
+
+
+class _Absent(Keeping):
+    """Cannot be opened until it is there."""
+
+    there = False
+
+    async def open(self) -> None:
+        if not self.there:
+            raise OSError("not yet")
+        await super().open()
+
+
+def _bare(sink: Any) -> Any:
+    return sink
+
+
+def _behind_a_breaker(sink: Any) -> Any:
+    return Plain(Breaker(Honest(sink, waits=False), BreakerOptions(50)))
+
+
+@pytest.mark.parametrize("wrapped", [_bare, _behind_a_breaker])
+def test_a_sink_that_could_not_be_opened_gets_what_comes_when_it_can(wrapped: Callable[[Any], Any]) -> None:
+    """With wrappers, too; it is tried again after a second."""
+    sink, clock = _Absent(), FakeClock()
+    engine, log = engine_of(wrapped(sink), clock=clock)
+    log.info("early")
+    assert engine.flush(30)
+    sink.there = True
+    log.info("too soon")
+    assert engine.flush(30)
+    clock.advance(1)
+    log.info("late")
+    result = engine.drain(30)
+
+    assert [event["message"] for event in sink.events] == ["late"]
+    assert (result.delivered, result.failed) == (1, 2)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_without_a_thread_the_worker_opens_a_sink_with_its_wrappers(
+    there: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the end of an interpreter 3.12.0 or 3.12.1 gives no thread any more; what cannot be opened falls back."""
+    sink, other, neighbour = _Absent(), Keeping("other"), Keeping("neighbour")
+    sink.there = there
+    within = Breaker(Honest(sink, waits=False), BreakerOptions(50))
+    engine, log = engine_of(Plain(Fallback(within, Target(other, None), here=True, takes_rejected=True)), neighbour)
+    start = threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if thread.name != "fapilog-engine":
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    log.info("last words")
+    result = engine.drain(30)
+
+    assert (result.delivered, result.failed) == (1, 0)
+    assert [len(each.events) for each in (sink, other, neighbour)] == ([1, 0, 1] if there else [0, 1, 1])
 
 
 @pytest.mark.parametrize("neighbours", [0, 1])

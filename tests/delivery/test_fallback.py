@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from fapilog.delivery.fallback import Fallback, FallbackOptions, Late, Target
-from fapilog.delivery.wrapping import Honest, Plain
-from fapilog.errors import ConfigError, SinkError
+from fapilog.delivery.wrapping import Honest, Plain, health_of
+from fapilog.errors import CircuitOpenError, ConfigError, SinkError
 from fapilog.levels import LevelTable
 from fapilog.protocols import Batch
 from fapilog.serializers.logfmt import LogfmtFormat
@@ -99,6 +99,33 @@ async def test_a_sink_that_cannot_be_opened_falls_back_and_is_tried_again() -> N
     assert other.numbers == [1, 2]
     assert receiver.numbers == [3]
     assert said == ["cannot be opened, events go to other: no network"]
+
+
+@pytest.mark.asyncio
+async def test_a_sink_whose_events_fall_back_is_failing() -> None:
+    """Although they count as delivered; with the cause, not that a breaker is open; until it takes something again."""
+    answers = [ValueError("disk"), CircuitOpenError("open"), SinkError("x", failed_indexes=[0]), SinkError("y"), None]
+    fallback = falling_back(Receiver(*answers), PlainReceiver(name="other"))
+    await fallback.open()
+    told = []
+    for _ in answers:
+        await fallback.write(batch_of(range(2)))
+        told.append(health_of(fallback))
+    await fallback.close()
+
+    failing = {"status": "failing", "last_error": "ValueError: disk"}
+    assert told == [failing, failing, {}, {"status": "failing", "last_error": "y"}, {}]
+
+
+@pytest.mark.asyncio
+async def test_a_sink_that_is_not_open_is_failing() -> None:
+    """Also before an event has come."""
+    receiver = Receiver()
+    receiver.open_error = OSError("no network")
+    fallback = falling_back(receiver, PlainReceiver(name="other"))
+    await fallback.open()
+
+    assert health_of(fallback) == {"status": "failing", "last_error": "OSError: no network"}
 
 
 @pytest.mark.asyncio

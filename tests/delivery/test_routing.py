@@ -243,7 +243,7 @@ def test_a_hung_sink_is_waited_for_only_with_its_own_events(make_engine: MakeEng
     logger = logger_of(engine)
     for _ in range(100):
         logger.info("event")
-    assert engine.flush(5)
+    assert engine.flush(30)
     logger.error("event")
     assert hung.entered.wait(5)
     assert not engine.flush(0.02)

@@ -146,14 +146,14 @@ def test_a_flush_waits_only_for_sinks_that_have_something(make_engine: MakeEngin
     engine = make_engine(hung, fine, routing=routing, diagnostics=quiet())
     fast, slow = logger_of(engine, "fast"), logger_of(engine, "slow.db")
     fast.info("one")
-    assert engine.flush(5)
+    assert engine.flush(30)
     slow.info("two")
     assert not engine.flush(0.05)
     fast.info("three")
     assert not asyncio.run(engine.flush_async(0.05))
     assert [event["message"] for event in fine.events] == ["one", "three"]
     hung.release()
-    assert engine.flush(5)
+    assert engine.flush(30)
     assert [event["message"] for event in hung.events] == ["two"]
     assert_identity(engine)
 
@@ -232,7 +232,7 @@ def test_a_forked_child_routes_as_its_parent_does(make_engine: MakeEngine) -> No
     engine = make_engine(a, b, routing=RoutingOptions((Route("a", levels="ERROR"),), ("b",)), diagnostics=quiet())
     logger = logger_of(engine)
     logger.info("parent")
-    assert engine.flush(5)
+    assert engine.flush(30)
 
     def child() -> str:
         engine.after_fork()

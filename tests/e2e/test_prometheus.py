@@ -105,14 +105,16 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
 
 
 def _wait_for_data(observed: Observed) -> None:
-    """Visit until both were scraped some times, the last sample is later than the first traffic, and rules have run."""
+    """Visit until both were scraped some times, rules have run, and requests have failed often enough for an alert."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     seen = "min(count_over_time(up[5m])) >= 5 and min(up) == 1"
     while True:
         observed.traffic()
-        evaluated = [rule["lastEvaluation"] for rule in _loaded(observed.prometheus)]
+        rules = _loaded(observed.prometheus)
+        evaluated = all(not rule["lastEvaluation"].startswith("0001") for rule in rules)
+        failing = any(rule["name"] == "RequestsFail" and rule["state"] != "inactive" for rule in rules)
         ready = observed.prometheus.ask(f"{seen} and count(job_method_route:http_server_duration:p99_5m) > 4")
-        if ready and not any(moment.startswith("0001") for moment in evaluated):
+        if ready and evaluated and failing:
             return
         assert time.monotonic() < deadline, observed.prometheus.api("targets")
         time.sleep(0.05)

@@ -265,7 +265,7 @@ def test_a_flush_brings_everything_submitted_before_to_the_sinks(make_engine: Ma
     logger = logger_of(engine)
     for number in range(50):
         logger.info("event", number=number)
-    assert engine.flush(5)
+    assert engine.flush(30)
     assert len(sink.events) == len(beside.events) == 50
     assert engine.snapshot()["state"] == "running"
 
@@ -437,7 +437,7 @@ def test_drops_are_told_by_one_event(make_engine: MakeEngine) -> None:
     for _ in range(10):
         logger.info("event")
     sink.release()
-    assert engine.flush(5)
+    assert engine.flush(30)
     clock.now += 10
     _until(lambda: any(event["message"] == "events dropped" for event in sink.events))
     summary = next(event for event in sink.events if event["message"] == "events dropped")

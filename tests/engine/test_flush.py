@@ -35,7 +35,7 @@ def test_drops_at_the_queue_do_not_count_as_progress(make_engine: MakeEngine) ->
     assert engine.figures()["dropped"] == {"queue_full": 100}
     assert not reached()
     sink.release()
-    assert engine.flush(5)
+    assert engine.flush(30)
     assert reached()
     assert len(sink.events) >= 11
 
@@ -57,5 +57,5 @@ def test_drops_at_a_sink_do_not_count_as_progress(make_engine: MakeEngine) -> No
         taken.wait(0.0001)
     assert not reached()
     sink.release()
-    assert engine.flush(5)
+    assert engine.flush(30)
     assert reached()

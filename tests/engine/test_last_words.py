@@ -85,7 +85,7 @@ def test_a_flush_is_no_end(make_engine: MakeEngine) -> None:
     logger = logger_of(engine)
     for _ in range(3):
         logger.info("no")
-        assert engine.flush(5)
+        assert engine.flush(30)
     assert sink.events == []
     engine.drain(5)
     assert [event["count"] for event in sink.events] == [3]
@@ -121,7 +121,7 @@ def test_a_filter_that_always_has_something_to_say_keeps_no_engine_from_ending(
     engine = make_engine(sink, filters=[Endless()], diagnostics=quiet())
     before = threading.active_count()
     logger_of(engine).info("event")
-    assert engine.flush(5)
+    assert engine.flush(30)
     result = getattr(engine, end)(10)
     assert (result.timed_out, result.in_flight) == (False, 0)
     assert threading.active_count() == before
@@ -152,7 +152,7 @@ def test_a_filter_whose_summary_fails_costs_nobody_anything(make_engine: MakeEng
     logger = logger_of(engine)
     for message in ("yes", "no", "yes"):
         logger.info(message)
-    assert engine.flush(5)
+    assert engine.flush(30)
     result = engine.drain(5)
     assert (result.timed_out, result.delivered, result.filtered, result.in_flight) == (False, 3, 1, 0)
     assert [event["message"] for event in sink.events] == ["yes", "yes", "held back"]

@@ -65,7 +65,7 @@ def test_what_is_due_is_told_between_slices(make_engine: MakeEngine) -> None:
     sink, holding = Keeping(), Holding()
     engine = make_engine(sink, filters=[holding], diagnostics=quiet(), clock=FakeClock())
     logger_of(engine).info("no")
-    assert engine.flush(5)
+    assert engine.flush(30)
     holding.ready = True
     _until(lambda: [event["message"] for event in sink.events] == ["held back"])
 
@@ -183,7 +183,7 @@ def test_a_forked_child_does_not_tell_what_its_parent_will(make_engine: MakeEngi
     engine = make_engine(sink, filters=[Holding()], diagnostics=quiet())
     logger = logger_of(engine)
     logger.info("no")
-    assert engine.flush(5)
+    assert engine.flush(30)
 
     def child() -> str:
         engine.after_fork()

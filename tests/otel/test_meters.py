@@ -324,7 +324,7 @@ def test_a_periodic_reader_exports_totals_or_differences(
     for count in (3, 2):
         for _ in range(count):
             logger.info("paid")
-        assert logger.flush(5)
+        assert logger.flush(30)
         provider.force_flush()
     logger.drain()
     provider.shutdown()
@@ -382,7 +382,7 @@ from tests.otel.test_meters import EVENTS_TOTAL, BATCH_SIZE, points_in, values_i
 def use(name, **how):
     logger = fapilog.LoggerBuilder().with_name(name).add_sink(Keeping()).with_metrics(**how).build()
     logger.info("paid")
-    logger.flush(5)
+    logger.flush(30)
     return logger
 
 reader = InMemoryMetricReader()
@@ -441,7 +441,7 @@ logger.drain()
 child = os.fork()
 if not child:
     logger.info("child")
-    logger.flush(5)
+    logger.flush(30)
     tell("child")
     logger.drain()
     os._exit(0)

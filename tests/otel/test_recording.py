@@ -299,7 +299,7 @@ recorder = HttpRecorder(provider, _runtime.recording())
 
 def use():
     logger.info("paid")
-    assert logger.flush(5)
+    assert logger.flush(30)
     recorder.record(0.1, GET)
 
 def told():

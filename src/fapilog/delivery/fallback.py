@@ -22,7 +22,7 @@ from fapilog.delivery.batches import batch_of
 from fapilog.delivery.plugin import REOPEN_SECONDS
 from fapilog.delivery.wrapping import Honest, Wrapper, at_once, finished
 from fapilog.diagnostics import attempt
-from fapilog.errors import ConfigError, RejectedError, SinkError
+from fapilog.errors import CircuitOpenError, ConfigError, RejectedError, SinkError
 from fapilog.offload import Offload
 from fapilog.protocols import Batch, Format, Sink
 
@@ -220,15 +220,24 @@ class Fallback(Wrapper):
         self._clock = clock
         self._opened = False
         self._retry_at = 0.0
+        self._last_error: str | None = None
 
     async def open(self) -> None:
         """Open the sink inside; if it cannot be opened now, events fall back, and it is tried again as they come."""
+        await self._open(here=False)
+
+    def open_here(self) -> None:
+        """Do the same in the calling thread."""
+        at_once(self._open(here=True))
+
+    async def _open(self, *, here: bool) -> None:
         self._opened = False
         self._retry_at = 0.0
         self._target.prepare()
         try:
-            await self._reopen()
+            await self._reopen(here=here)
         except SinkError as error:
+            self._last_error = str(error)
             self._say(f"cannot be opened, events go to {self._target.sink.name}: {error}")
 
     async def write(self, batch: Batch) -> None:
@@ -241,8 +250,17 @@ class Fallback(Wrapper):
             if not self._opened:
                 await self._reopen(here=self._here)
             await finished(self.inner.write(batch))
+            self._last_error = None
         except SinkError as error:
+            if error.failed_indexes is not None and len(error.failed_indexes) < len(batch):
+                self._last_error = None
+            elif self._last_error is None or not isinstance(error, CircuitOpenError):
+                self._last_error = str(error)
             await self._fall_back(batch, error)
+
+    def health(self) -> dict[str, str]:
+        """Tell that the sink inside took nothing of the last batch, and why: what fell back counts as delivered."""
+        return {} if self._last_error is None else {"status": "failing", "last_error": self._last_error}
 
     def rescue(self, batch: Batch) -> bool:
         """Give events that the sink inside was not given in time to the other one; tell whether it has taken them."""
@@ -256,13 +274,13 @@ class Fallback(Wrapper):
             await super().close()
         await self._target.close()
 
-    async def _reopen(self, *, here: bool = False) -> None:
+    async def _reopen(self, *, here: bool) -> None:
         now = self._clock.monotonic()
         if now < self._retry_at:
             raise SinkError(f"{self.name} is not open", retryable=True)
         self._retry_at = now + REOPEN_SECONDS
         if here:
-            self.open_here()
+            super().open_here()
         else:
             await super().open()
         self._opened = True

@@ -22,8 +22,9 @@ _SAY_EVERY_SECONDS = 60.0
 class LevelHeaders:
     """Takes the headers of requests. For one event loop.
 
-    Ten forged values of one address within a minute, and its headers are not even verified until the minute is over.
-    These tries are not the console's: what comes with the requests of an office must not shut its engineer out there.
+    After ten forged values of one address within a minute its headers are refused until the minute is over, the right
+    one too if the token is short enough to be guessed. These tries are not the console's: what comes with the requests
+    of an office must not shut its engineer out there.
 
     Args:
         token: The console's; None, where it has none, ignores the header.
@@ -43,6 +44,7 @@ class LevelHeaders:
         """Refuse nothing yet."""
         self.refused: Counter[str] = Counter()
         self._levels = _runtime.origin("root").queue.levels
+        self._is_long = token is not None and token.is_long
         self._tokens = None if token is None else LevelTokens(token, self._levels, clock)
         self._tell = tell
         self._clock = clock
@@ -58,10 +60,11 @@ class LevelHeaders:
         """
         if self._tokens is None:
             return None
-        if self._tries.shut_out(client):
+        wish = self._tokens.verify(value)
+        # One that nobody can have guessed is good all the same: strangers behind the same proxy must not shut it out.
+        if (isinstance(wish, str) or not self._is_long) and self._tries.shut_out(client):
             self._refuse(TOO_MANY, client)
             return None
-        wish = self._tokens.verify(value)
         if isinstance(wish, str):
             if wish == WRONG_SIGNATURE:
                 self._tries.fail(client, wish)
