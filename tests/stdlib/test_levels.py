@@ -46,6 +46,18 @@ def test_logger_and_children_obtained_before_are_reached(
     assert logger.level == child.logger.level == logging.NOTSET
 
 
+def test_a_logger_that_does_not_exist_yet_is_turned_up_alone(
+    logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels
+) -> None:
+    """Not the one above it, which exists."""
+    with capture_stdlib():
+        levels.turn(f"{logger.name}.unborn", DEBUG)
+        logger.debug("no")
+        logging.getLogger(f"{logger.name}.unborn").debug("yes")
+
+    assert logs.messages == ["yes"]
+
+
 def test_all_others_are_held_back_as_before(logger: logging.Logger, logs: CapturedLogs, levels: StdlibLevels) -> None:
     """`capture_stdlib(level=…)` goes on holding back what was not turned up, also a logger that is at DEBUG itself."""
     other = logging.getLogger(logger.name + "2")

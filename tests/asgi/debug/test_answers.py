@@ -38,3 +38,17 @@ async def test_an_odd_name_or_number_costs_no_answer(front: MakeFront, path: str
 
     assert answer.status_code == 200
     assert r"lone.\\ud800" in answer.text
+
+
+@pytest.mark.asyncio
+async def test_a_body_of_another_type_is_refused(front: MakeFront) -> None:
+    """What a form of another site's page can send without asking is not JSON."""
+    answer = await ask(
+        front(),
+        "PUT",
+        f"{PATH}/levels",
+        headers={**BEARER, "content-type": "text/plain"},
+        content=b'{"level": "DEBUG"}',
+    )
+
+    assert answer.status_code == 415

@@ -112,6 +112,16 @@ async def test_a_path_is_louder_and_others_are_not(place: Place) -> None:
     assert (rule["until"], rule["seconds_left"]) == ("2026-01-01T00:10:00.000000Z", 600.0)
 
 
+@pytest.mark.parametrize("levels", [("DEBUG", "INFO"), ("INFO", "DEBUG")])
+async def test_of_two_rules_the_louder_one_counts(place: Place, levels: tuple[str, str]) -> None:
+    """Whichever was set first; and it is what the completion event says."""
+    for level in levels:
+        place.rules.set({"level": level, "ttl_seconds": 600, "path": "/orders/*"}, "")
+
+    assert await place.ask() == ["early", "late"]
+    assert place.log.request["log_level"] == "DEBUG"
+
+
 @pytest.mark.parametrize(
     ("header", "sent", "louder"),
     [

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fapilog import _runtime
+from fapilog.asgi.debug import one_time_link
 from fapilog.asgi.debug.options import DebugOptions
 from fapilog.asgi.debug.routes import DebugRoute
 from fapilog.errors import ConfigError
@@ -191,6 +192,18 @@ async def test_the_link_is_told_with_the_first_scope_and_once(
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("=")[0] for line in lines if "once" in line] == ["fapilog: debug route: /debug/logging?once"]
     assert "s3cret" not in str(lines)
+
+
+async def test_a_link_that_opens_once_sets_the_cookie_of_a_session(front: MakeFront) -> None:
+    """With which the next request is let in, and the link not a second time."""
+    app = front(token="s3cret")
+    link, browser = one_time_link("s3cret", base="http://localhost"), {"accept": "text/html"}
+    opened = await ask(app, path=link, headers=browser)
+    cookie = opened.headers["set-cookie"].partition(";")[0]
+
+    assert opened.status_code == 200
+    assert (await ask(app, headers={"cookie": cookie})).json()["scope"] == "this process only"
+    assert (await ask(app, path=link, headers=browser)).status_code == 401
 
 
 async def test_a_refused_try_is_told_whatever_the_levels_are(front: MakeFront) -> None:
