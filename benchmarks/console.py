@@ -46,25 +46,34 @@ class Figures(NamedTuple):
 def main() -> None:
     """Run it."""
     args = arguments()
-    rounds, block = int(args.pick(12, 4)), int(args.pick(2_500, 500))
+    rounds, block = int(args.pick(24, 4)), int(args.pick(2_500, 500))
     with scratch() as directory:
         figures, seen = asyncio.run(_measure(directory, rounds, block))
         made = rounds * (WARM_UP + block) * EVENTS_PER_REQUEST
         lost = len(_KINDS) * made - _events(Lines(directory).read())
+    unwatched, unwatched_spread = _more(figures["unwatched"].wall, figures["without"].wall)
+    watched, watched_spread = _more(figures["watched"].wall, figures["unwatched"].wall)
     report(
         events_per_second=EVENTS_PER_REQUEST * 1e9 / statistics.median(figures["without"].wall),
-        unwatched_percent=_more(figures["unwatched"].wall, figures["without"].wall),
-        watched_percent=_more(figures["watched"].wall, figures["unwatched"].wall),
-        unwatched_cpu_percent=_more(figures["unwatched"].cpu, figures["without"].cpu),
-        watched_cpu_percent=_more(figures["watched"].cpu, figures["unwatched"].cpu),
+        unwatched_percent=unwatched,
+        unwatched_spread=unwatched_spread,
+        watched_percent=watched,
+        watched_spread=watched_spread,
+        unwatched_cpu_percent=_more(figures["unwatched"].cpu, figures["without"].cpu)[0],
+        watched_cpu_percent=_more(figures["watched"].cpu, figures["unwatched"].cpu)[0],
         tailed=seen / made,
         lost=lost,
     )
 
 
-def _more(figures: Sequence[float], than: Sequence[float]) -> float:
-    """Return how much more it is, in percent: the median of the turns, each beside its neighbour."""
-    return 100 * statistics.median(ours / theirs - 1 for ours, theirs in zip(figures, than, strict=True))
+def _more(figures: Sequence[float], than: Sequence[float]) -> tuple[float, float]:
+    """Return how much more it is, in percent: the median of the turns, each beside its neighbour.
+
+    And how far from each other they are: half of the range in which the middle half of them lies.
+    """
+    turns = [100 * (ours / theirs - 1) for ours, theirs in zip(figures, than, strict=True)]
+    low, middle, high = statistics.quantiles(turns, n=4)
+    return middle, (high - low) / 2
 
 
 def _events(data: bytes) -> int:

@@ -186,8 +186,10 @@ SCENARIOS = (
         (
             Column("events_per_second", "events/s", 1.0, 0),
             Column("unwatched_percent", "nobody looks: time a request, % more", 1.0),
+            Column("unwatched_spread", "± (the middle half of the turns)", 1.0),
             Column("unwatched_cpu_percent", "processor time, % more", 1.0),
             Column("watched_percent", "a page open with its tail: % more", 1.0),
+            Column("watched_spread", "± (the middle half of the turns)", 1.0),
             Column("watched_cpu_percent", "processor time, % more", 1.0),
             Column("tailed", "share of the events that the tail showed", 1.0),
             Column("lost", "lost", 1.0, 0),
