@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -368,6 +369,16 @@ def test_a_wrong_value_is_refused_when_it_is_made(values, where):
     with pytest.raises(ConfigError) as caught:
         recorder(**values)
     assert str(caught.value).startswith(f"{where}: ")
+
+
+def test_a_block_may_be_left_in_another_context(process):
+    """As those of fixtures and of asynchronous generators are at times."""
+    block = recorder()
+    block.__enter__()
+    log.debug("kept")
+    Context().run(block.__exit__, KeyError, KeyError("late"), None)
+
+    assert process.messages == ["kept"]
 
 
 def _steps():

@@ -37,12 +37,12 @@ class recorder:  # noqa: N801 - used like a function, as in contextlib
     ``with recorder():``, ``async with recorder():``, or a decorator for functions and coroutine functions. What is not
     said here is as the process's default engine was configured (``with_flight_recorder``), else the default. Events of
     loggers that lead to that engine are kept: in this task or thread and those that it starts or carries its context
-    to. What is at or above its logger's level goes out at once,
-    as ever. Kept events are in memory only, and nowhere if the process is killed. What the block raises goes on
-    unchanged; that it was cancelled, or ends by ``sys.exit(0)``, is no error. Inside a request, or inside another one,
-    it alone decides about the events of its block.
+    to. What is at or above its logger's level goes out at once, as ever. Kept events are in memory only, and nowhere if
+    the process is killed. What the block raises goes on unchanged; that it was cancelled, or ends by ``sys.exit(0)``,
+    is no error. Inside a request, or inside another one, it alone decides about the events of its block.
 
-    One instance may be used again, inside itself, and by several tasks and threads at a time.
+    One instance may be used again, inside itself, and by several tasks and threads at a time. Where a block is left in
+    another context than it was begun in, as by generators that take turns, each needs an instance of its own.
 
     Args:
         level: The lowest level that is kept.

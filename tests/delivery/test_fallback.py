@@ -119,13 +119,20 @@ async def test_a_sink_whose_events_fall_back_is_failing() -> None:
 
 @pytest.mark.asyncio
 async def test_a_sink_that_is_not_open_is_failing() -> None:
-    """Also before an event has come."""
+    """With the cause, before an event has come and after; until it is open."""
     receiver = Receiver()
     receiver.open_error = OSError("no network")
     fallback = falling_back(receiver, PlainReceiver(name="other"))
     await fallback.open()
 
-    assert health_of(fallback) == {"status": "failing", "last_error": "OSError: no network"}
+    failing = {"status": "failing", "last_error": "OSError: no network"}
+    assert health_of(fallback) == failing
+    await fallback.write(batch_of([1]))
+    assert health_of(fallback) == failing
+    receiver.open_error = None
+    await fallback.open()
+    assert health_of(fallback) == {}
+    await fallback.close()
 
 
 @pytest.mark.asyncio

@@ -12,6 +12,10 @@ class Unsaid(Enum):
 
     UNSAID = auto()
 
+    def __repr__(self) -> str:
+        """Say so, for ``help()``."""
+        return "unsaid"
+
 
 UNSAID: Literal[Unsaid.UNSAID] = Unsaid.UNSAID
 

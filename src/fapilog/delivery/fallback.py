@@ -233,6 +233,7 @@ class Fallback(Wrapper):
     async def _open(self, *, here: bool) -> None:
         self._opened = False
         self._retry_at = 0.0
+        self._last_error = None
         self._target.prepare()
         try:
             await self._reopen(here=here)
@@ -277,7 +278,7 @@ class Fallback(Wrapper):
     async def _reopen(self, *, here: bool) -> None:
         now = self._clock.monotonic()
         if now < self._retry_at:
-            raise SinkError(f"{self.name} is not open", retryable=True)
+            raise SinkError(self._last_error or f"{self.name} is not open", retryable=True)
         self._retry_at = now + REOPEN_SECONDS
         if here:
             super().open_here()

@@ -36,7 +36,8 @@ async def opened_or_wait(books: Books) -> float:
 def open_sink_now(books: Books) -> bool:
     """Open a sink without a loop of its own, as far as that goes: an ``open`` that waits for something fails."""
     # Wrappers have a way for just this; their ``open`` is for a loop.
-    work, error = attempt(getattr(books.sink, "open_here", books.sink.open))
+    here = getattr(type(books.sink), "open_here", None)
+    work, error = attempt(books.sink.open) if here is None else attempt(here, books.sink)
     if error is None and inspect.iscoroutine(work):
         _, ended = attempt(work.send, None)
         error = None if isinstance(ended, StopIteration) else ended or TimeoutError("waits for something")

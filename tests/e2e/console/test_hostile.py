@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,11 @@ PROMPT_MS = 1000
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Run the application, with all of its events logged once."""
     folder = tmp_path_factory.mktemp("hostile")
-    env = {"FAPILOG_DEBUG_ROUTE__TOKEN": TOKEN, "FAPILOG_DEBUG_ROUTE__KEEP": "32 MB"}
+    env = {
+        "FAPILOG_DEBUG_ROUTE__TOKEN": TOKEN,
+        "FAPILOG_DEBUG_ROUTE__KEEP": "32 MB",
+        "FAPILOG_QUEUE__CAPACITY": str(sys.maxsize),
+    }
     with Shop(folder, "hostile_app:app", "--app-dir", str(HERE), env=env) as server:
         server.get("/hostile", "evil-one", headers={"Connection": "close"})
         server.get("/said/%3Cb%20id=evil-path%3E%E2%80%AE%1B[31m", "evil-path")
@@ -172,6 +177,7 @@ def test_in_requests(console: Watched) -> None:
     expect(console.at("levels")).to_contain_text("odd<b id=evil-logger>.‹U+202E›logger")
     console.go("overview")
     console.see("health", re.compile("Logging"))
+    console.see("figure-queue", "0 %")
     harmless(console)
 
 

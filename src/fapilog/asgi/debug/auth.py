@@ -50,7 +50,7 @@ class Token:
         self.is_long = len(self._secret) >= _LONG
 
     def reveal(self) -> str:
-        """Return the secret, for what is printed at start and for keys of other parts."""
+        """Return the secret, for what is printed at start."""
         return self._secret
 
     def matches(self, given: bytes) -> bool:

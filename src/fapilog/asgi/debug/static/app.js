@@ -27,6 +27,7 @@ const VIEWS = {
   levels: { label: "Levels", load: () => import("./levels.js") },
 };
 const DETAILS = { requests: "request", traces: "trace" };
+const EVENTS = /^(requests|traces)\b/; // whose numbers are anybody's; those of the console are figures, to be reckoned with
 
 /** An answer that is none. `status` is 0 when the server could not be reached. */
 export class ApiError extends Error {
@@ -66,7 +67,7 @@ async function call(method, path, { params, body, bearer } = {}) {
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    answer = await response.text().then(parsed).catch(() => null);
+    answer = await (EVENTS.test(path) ? response.text().then(parsed) : response.json()).catch(() => null);
   } catch {
     throw new ApiError(0, "The server is not reachable.");
   }

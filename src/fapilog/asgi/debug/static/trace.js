@@ -111,7 +111,7 @@ class TraceView {
 
   story(event) {
     const parts = [outcomeText(event), fmt.duration(event.duration_ms)];
-    if (event.total_ms - event.duration_ms > 1) parts.push(`${fmt.duration(event.total_ms)} with its background tasks`);
+    if (Number(event.total_ms) - Number(event.duration_ms) > 1) parts.push(`${fmt.duration(event.total_ms)} with its background tasks`);
     if (event.http_route && event.path !== event.http_route) parts.push(text(event.path, 300));
     if (isWebSocket(event) && event.messages_received !== undefined) parts.push(`${fmt.number(event.messages_received)} messages in, ${fmt.number(event.messages_sent)} out`);
     if (event.response_bytes !== undefined) parts.push(fmt.bytes(event.response_bytes));
