@@ -38,7 +38,7 @@ PURE_CALLS = frozenset({
     "ContextVar", "Field", "MappingProxyType", "NewType", "ParamSpec", "PrivateAttr", "SettingsConfigDict",
     "Struct", "TypeVar", "attrgetter", "auto", "bytes", "cast", "compile", "decode", "encode", "field", "float",
     "frozenset", "getattr", "getpid", "hasattr", "int", "itemgetter", "len", "make_level_method", "make_log_method",
-    "maketrans", "max", "min", "namedtuple", "object", "property", "range", "str", "struct", "tuple",
+    "maketrans", "max", "min", "namedtuple", "object", "property", "range", "str", "struct", "tuple", "TypeVarTuple",
 })  # fmt: skip
 """Calls whose result does not change."""
 
