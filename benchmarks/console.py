@@ -46,7 +46,7 @@ class Figures(NamedTuple):
 def main() -> None:
     """Run it."""
     args = arguments()
-    rounds, block = int(args.pick(24, 4)), int(args.pick(2_500, 500))
+    rounds, block = int(args.pick(16, 4)), int(args.pick(2_500, 500))
     with scratch() as directory:
         figures, seen = asyncio.run(_measure(directory, rounds, block))
         made = rounds * (WARM_UP + block) * EVENTS_PER_REQUEST

@@ -22,9 +22,8 @@ LEVEL = 20
 _LINES = (
     "span = queue.current_context().get(queue.span_key)",
     "ids = None if span is None else span.get_span_context()",
-    "notes = scope.notes",
-    "if notes is not None:",
-    "notes.levels[levelno] += 1",
+    "if scope.notes is not None:",
+    "scope.notes.levels[levelno] += 1",
 )
 
 
@@ -63,9 +62,8 @@ def _lookup(queue: Any, scope: Any, levelno: int) -> int:
             ids = None if span is None else span.get_span_context()  # noqa: F841 - the call keeps it
         except Exception:  # noqa: BLE001 - costs nothing unless raised, and stands in the call
             raise RuntimeError from None
-        notes = scope.notes
-        if notes is not None:
-            notes.levels[levelno] += 1
+        if scope.notes is not None:
+            scope.notes.levels[levelno] += 1
     return time.perf_counter_ns() - began
 
 
