@@ -53,6 +53,8 @@ MAX_KEY = 256
 MAX_REPR = 1_000
 MAX_BINARY = 4_096
 MAX_ARRAY_BYTES = 8 * MAX_NODES
+FIELD_BYTES = 64
+"""What a field of a dict takes beside its name and its value, roughly."""
 MAX_INT_BITS = 8_192
 CYCLE = "<cycle>"
 TOO_DEEP = "<too deep>"
@@ -129,7 +131,7 @@ def size_of(value: Any) -> int:
     if kind is str:
         return len(value)
     if kind is dict:
-        return sum(len(key) + 64 + size_of(item) for key, item in value.items())
+        return sum(len(key) + FIELD_BYTES + size_of(item) for key, item in value.items())
     if kind is list:
         return sum(32 + size_of(item) for item in value)
     return 0

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from fapilog.coerce import SCALARS, size_of, to_plain_fields, to_text
+from fapilog.coerce import FIELD_BYTES, SCALARS, size_of, to_plain_fields, to_text
 from fapilog.context import current
 from fapilog.diagnostics import attempt
 from fapilog.event import Extra, Intake, Origin, SpanIds
@@ -20,7 +20,6 @@ from fapilog.logger.tracebacks import capture_exception, raised, render_stack
 NOTHING: Mapping[str, Any] = {}
 ORDINARY_BYTES = 1024
 _OVERHEAD_BYTES = 1024
-_FIELD_BYTES = 64
 _SMALL_BYTES = ORDINARY_BYTES + _OVERHEAD_BYTES
 
 
@@ -130,7 +129,7 @@ def submit_below(
     if below is None or below.level > levelno:
         return None
     queue = origin.queue
-    plain, size = fields, len("".join(fields)) + _FIELD_BYTES * len(fields)
+    plain, size = fields, len("".join(fields)) + FIELD_BYTES * len(fields)
     for value in fields.values():
         kind = type(value)
         if kind is str:

@@ -74,6 +74,8 @@ async def test_without_a_lifespan_the_first_request_tells_where(capsys: pytest.C
     link, _ = capsys.readouterr().err.splitlines()
 
     assert link.startswith("fapilog: debug route: /shop/%1B%5B2J/debug/logging?once=")
+    DebugOptions().announce("//evil.example")
+    assert capsys.readouterr().err.startswith("fapilog: debug route: /evil.example/debug/logging?once=")
 
 
 class Gone:

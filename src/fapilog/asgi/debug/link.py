@@ -3,10 +3,14 @@
 import asyncio
 import sys
 from typing import Any
+from urllib.parse import quote
 
 from fapilog.diagnostics import attempt
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound to
+
+_AS_THEY_ARE = "/:@!$()*+="
+"""What a root path may have that browsers leave as it is; nothing that means something in HTML or in a cookie."""
 
 
 def tell(*lines: str) -> None:
@@ -34,6 +38,17 @@ def base_url() -> str:
     host = str(config.host)
     host = _EVERYWHERE.get(host) or (f"[{host}]" if ":" in host else host)
     return f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}{config.root_path}"
+
+
+def base_of(root_path: str, path: str) -> str:
+    """Return the console's path as a browser asks for it: percent-encoded, and never another host's.
+
+    Args:
+        root_path: The application's, as the server gave it; not encoded.
+        path: The console's below it, with its slash.
+    """
+    root = root_path.strip("/")
+    return quote(f"/{root}{path}" if root else path, safe=_AS_THEY_ARE, errors="replace")
 
 
 def _uvicorn_config() -> Any:

@@ -2,10 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
-from urllib.parse import quote
 
 from fapilog.asgi.debug.auth import Token
-from fapilog.asgi.debug.link import base_url, tell
+from fapilog.asgi.debug.link import base_of, base_url, tell
 from fapilog.asgi.debug.tickets import Tickets, link_of, signer_of
 from fapilog.asgi.types import Scope
 from fapilog.clock import SYSTEM_CLOCK, Clock
@@ -99,7 +98,7 @@ class DebugOptions:
         """
         if not self.announced:
             self.announced = True
-            link = link_of(
-                base_url() or quote(root_path.rstrip("/"), errors="replace"), self.path, self._signer.make(None)
-            )
+            base = base_url()
+            place = f"{base}{self.path}" if base else base_of(root_path, self.path)
+            link = link_of(place, self._signer.make(None))
             tell(f"fapilog: debug route: {link}", f"fapilog: debug token: {self.token.reveal()}")

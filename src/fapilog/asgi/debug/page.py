@@ -9,9 +9,9 @@ now and then, and nobody pays for it before.
 from collections.abc import Mapping
 from importlib.resources import files
 from types import MappingProxyType
-from urllib.parse import quote
 
 from fapilog.asgi.debug.answers import Answer, refuse
+from fapilog.asgi.debug.link import base_of
 from fapilog.asgi.debug.request import Request
 
 _HTML, _SCRIPT, _STYLE = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
@@ -19,8 +19,6 @@ _TEXT = b"text/plain; charset=utf-8"
 _INDEX = "index.html"
 _BASE, _ASKS = b"{{base}}", b"{{asks}}"
 _PREFIX = "static/"
-_AS_THEY_ARE = "/:@!$()*+="
-"""What a root path may have that browsers leave as it is; nothing that means something in HTML or in a cookie."""
 _SCRIPTS = (
     "app charts events json levels lib overview panel pipeline requests ring series stream tail theme token trace "
     "waterfall window"
@@ -65,17 +63,6 @@ async def static(request: Request) -> Answer:
     if content_type is None:
         return refuse(404, "the page has no such file")
     return Answer(200, await request.console.turns.call(_read, name), content_type)
-
-
-def base_of(root_path: str, path: str) -> str:
-    """Return the console's path as a browser asks for it: percent-encoded, and never another host's.
-
-    Args:
-        root_path: The application's, as the server gave it; not encoded.
-        path: The console's below it, with its slash.
-    """
-    root = root_path.strip("/")
-    return quote(f"/{root}{path}" if root else path, safe=_AS_THEY_ARE, errors="replace")
 
 
 def _read(name: str) -> bytes:

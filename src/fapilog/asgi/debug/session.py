@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from fapilog.asgi.debug.answers import Answer, BadRequestError
 from fapilog.asgi.debug.auth import Token
-from fapilog.asgi.debug.page import base_of
+from fapilog.asgi.debug.link import base_of
 from fapilog.asgi.debug.request import Request
 from fapilog.asgi.debug.signed import Signer
 from fapilog.asgi.types import Scope

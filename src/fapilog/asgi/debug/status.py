@@ -12,8 +12,8 @@ from typing import Any
 from fapilog._version import __version__
 from fapilog.asgi.debug.answers import JSON, Answer, as_json, refuse
 from fapilog.asgi.debug.console import Console
+from fapilog.asgi.debug.link import base_of
 from fapilog.asgi.debug.metrics import MISSING, exposition
-from fapilog.asgi.debug.page import base_of
 from fapilog.asgi.debug.request import Request
 from fapilog.edge_options import DEBUG_PATH
 from fapilog.event import timestamp

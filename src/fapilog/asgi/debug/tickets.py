@@ -93,12 +93,12 @@ def one_time_link(
     _checked(f"{_LINK}(path)", DebugRouteOptions, path)
     if not isinstance(base, str) or urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).netloc:
         raise ConfigError.hidden(f"{_LINK}(base)", base, 'scheme, host and port, such as "http://127.0.0.1:8000"')
-    return link_of(base.rstrip("/"), path, signer_of(secret, clock).make(seconds))
+    return link_of(base.rstrip("/") + path, signer_of(secret, clock).make(seconds))
 
 
-def link_of(base: str, path: str, ticket: str) -> str:
+def link_of(place: str, ticket: str) -> str:
     """Return the link that shows a ticket."""
-    return f"{base}{path}?once={ticket}"
+    return f"{place}?once={ticket}"
 
 
 def _checked(where: str, kind: Callable[[Any], Any], value: object) -> Any:

@@ -1,6 +1,5 @@
 /* Overview: is logging healthy, how much comes and goes, and where along the way something is stuck. */
 import { Charts } from "./charts.js";
-import { written } from "./json.js";
 import { clean, cleanLines, fill, fmt, h, placed, table, total } from "./lib.js";
 import { drawPipeline } from "./pipeline.js";
 
@@ -83,7 +82,7 @@ class Overview {
     const kind = failing.length || this.health.status === "failing" ? "failing" : watch.length ? "watch" : "ok";
     const words = { failing: "Logging is failing", watch: "Logging works, with something to watch", ok: "Logging is healthy" }[kind];
     const reasons = failing.length ? failing : watch;
-    const said = written([kind, reasons]);
+    const said = JSON.stringify([kind, reasons]);
     if (said === this.said) return; // a live region that is not to repeat itself
     this.said = said;
     this.healthBox.dataset.status = kind;
@@ -120,7 +119,7 @@ class Overview {
     this.pressure.show(pressureTable(status.sinks ?? {}));
     this.diagnostics.show(diagnosticsTable(status.diagnostics ?? {}));
     this.process.show(pairs(processPairs(status)));
-    const configured = written(status.configuration ?? {});
+    const configured = JSON.stringify(status.configuration ?? {});
     if (configured !== this.configured) {
       this.configured = configured;
       const entries = Object.entries(status.configuration ?? {});
